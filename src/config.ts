@@ -1,0 +1,117 @@
+import { isAbsolute, join, resolve } from 'node:path'
+import { z } from 'zod'
+import { ConfigError } from './errors.ts'
+import { LOG_LEVELS } from './log.ts'
+
+export const QUALITIES = ['720p', '1080p', '1440p'] as const
+export type Quality = (typeof QUALITIES)[number]
+
+export const EGRESS_TYPES = ['participant', 'track_composite'] as const
+export type EgressType = (typeof EGRESS_TYPES)[number]
+
+export const AUTO_START_MODES = ['screen_share', 'opt_in', 'off'] as const
+export type AutoStartMode = (typeof AUTO_START_MODES)[number]
+
+const GIB = 1024 ** 3
+
+const wholeNumber = (fallback: number, min: number, max: number) => {
+  const allowed = `a whole number from ${min} to ${max}`
+  return z
+    .string()
+    .regex(/^\d{1,16}$/, allowed)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, allowed)
+    .default(fallback)
+}
+
+const oneOf = <const T extends readonly [string, ...string[]]>(values: T, fallback: T[number]) =>
+  z.enum(values, `one of ${values.join(', ')}`).default(fallback as never)
+
+const flag = z
+  .enum(['true', 'false'], 'true or false')
+  .default('false')
+  .transform((value) => value === 'true')
+
+const url = (schemes: string[], what: string) =>
+  z
+    .string({ error: (issue) => (issue.input === undefined ? `missing: ${what}` : what) })
+    .refine((value) => URL.canParse(value) && schemes.includes(new URL(value).protocol), what)
+
+const secret = (what: string) => z.string(`missing: ${what}`).min(1, `missing: ${what}`)
+
+const settings = z.object({
+  LIVEKIT_URL: url(['ws:', 'wss:', 'http:', 'https:'], 'where LiveKit is, for example wss://livekit.example.com'),
+  LIVEKIT_API_KEY: secret('the API key that LiveKit signs its webhooks with'),
+  LIVEKIT_API_SECRET: secret('the secret of that API key'),
+  DATABASE_URL: url(['postgres:', 'postgresql:'], 'a Postgres URL, for example postgres://user@host/name').optional(),
+  HOST: z.string().default('127.0.0.1'),
+  PORT: wholeNumber(8080, 0, 65_535),
+  REPLAY_DATA_PATH: z.string().default('./data'),
+  REPLAY_BUFFER_PATH: z.string().optional(),
+  REPLAY_EGRESS_PATH: z.string().refine(isAbsolute, 'an absolute path').optional(),
+  REPLAY_STORAGE_PATH: z.string().optional(),
+  REPLAY_BUFFER_DURATION_MINUTES: wholeNumber(10, 1, 240),
+  REPLAY_CLEANUP_BUFFER_MINUTES: wholeNumber(12, 1, 300),
+  REPLAY_UNSHARE_LINGER_SECONDS: wholeNumber(10, 0, 300),
+  REPLAY_SEGMENT_DURATION_SECONDS: wholeNumber(2, 1, 10),
+  REPLAY_GRACE_MINUTES: wholeNumber(10, 0, 1440),
+  REPLAY_AUTO_START: oneOf(AUTO_START_MODES, 'screen_share'),
+  REPLAY_EGRESS_TYPE: oneOf(EGRESS_TYPES, 'participant'),
+  REPLAY_QUALITY: oneOf(QUALITIES, '1080p'),
+  REPLAY_MAX_SESSION_HOURS: wholeNumber(3, 1, 240),
+  REPLAY_COMMUNITY_MAX_SESSIONS: wholeNumber(5, 1, 10_000),
+  REPLAY_QUOTA_BYTES: wholeNumber(5 * GIB, 0, 2 ** 50),
+  REPLAY_MIN_FREE_BYTES: wholeNumber(2 * GIB, 0, 2 ** 50),
+  REPLAY_WATCH_POLLING: flag,
+  REPLAY_PUBLIC_URL: url(['http:', 'https:'], 'an http or https URL').optional(),
+  FFMPEG_PATH: z.string().optional(),
+  LOG_LEVEL: oneOf(LOG_LEVELS, 'info'),
+})
+
+export type Config = ReturnType<typeof parseConfig>
+
+/**
+ * The settings as values, durations in ms, paths absolute. Empty variables count as
+ * unset. Throws a ConfigError that names every wrong variable and what is allowed.
+ */
+export function parseConfig(env: Record<string, string | undefined>) {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const parsed = settings.safeParse(given)
+  const problems = parsed.success ? [] : parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+  const cleanup = Number(given['REPLAY_CLEANUP_BUFFER_MINUTES'] ?? 12)
+  if (cleanup < Number(given['REPLAY_BUFFER_DURATION_MINUTES'] ?? 10))
+    problems.push('REPLAY_CLEANUP_BUFFER_MINUTES: at least REPLAY_BUFFER_DURATION_MINUTES')
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems.join('\n'))
+  return toConfig(parsed.data)
+}
+
+function toConfig(set: z.output<typeof settings>) {
+  const dataPath = resolve(set.REPLAY_DATA_PATH)
+  const bufferPath = resolve(set.REPLAY_BUFFER_PATH ?? join(dataPath, 'buffer'))
+  return {
+    livekit: { url: set.LIVEKIT_URL, apiKey: set.LIVEKIT_API_KEY, apiSecret: set.LIVEKIT_API_SECRET },
+    databaseUrl: set.DATABASE_URL,
+    host: set.HOST,
+    port: set.PORT,
+    dataPath,
+    bufferPath,
+    egressPath: set.REPLAY_EGRESS_PATH ?? bufferPath,
+    storagePath: resolve(set.REPLAY_STORAGE_PATH ?? join(dataPath, 'replays')),
+    bufferDurationMs: set.REPLAY_BUFFER_DURATION_MINUTES * 60_000,
+    cleanupBufferMs: set.REPLAY_CLEANUP_BUFFER_MINUTES * 60_000,
+    unshareLingerMs: set.REPLAY_UNSHARE_LINGER_SECONDS * 1000,
+    segmentDurationSeconds: set.REPLAY_SEGMENT_DURATION_SECONDS,
+    graceMs: set.REPLAY_GRACE_MINUTES * 60_000,
+    autoStart: set.REPLAY_AUTO_START,
+    egressType: set.REPLAY_EGRESS_TYPE,
+    quality: set.REPLAY_QUALITY,
+    maxSessionMs: set.REPLAY_MAX_SESSION_HOURS * 3_600_000,
+    communityMaxSessions: set.REPLAY_COMMUNITY_MAX_SESSIONS,
+    quotaBytes: set.REPLAY_QUOTA_BYTES,
+    minFreeBytes: set.REPLAY_MIN_FREE_BYTES,
+    watchPolling: set.REPLAY_WATCH_POLLING,
+    publicUrl: set.REPLAY_PUBLIC_URL?.replace(/\/+$/, ''),
+    ffmpegPath: set.FFMPEG_PATH,
+    logLevel: set.LOG_LEVEL,
+  }
+}

@@ -1,0 +1,44 @@
+import { Kysely, PostgresDialect, type Transaction } from 'kysely'
+import pg from 'pg'
+import { errorFields, type Log } from '../log.ts'
+import type { Schema } from './schema.ts'
+
+export type Db = Kysely<Schema>
+export type Trx = Transaction<Schema>
+
+const { builtins, getTypeParser } = pg.types
+
+/** 64-bit integers as numbers: every count and size here is far below 2^53. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text') =>
+    oid === builtins.INT8 ? Number : getTypeParser(oid, format)) as pg.CustomTypesConfig['getTypeParser'],
+}
+
+/** One pool a process, shared by queries and jobs; a broken idle connection is replaced by the next query. */
+export function createPool(connectionString: string, log: Log): pg.Pool {
+  const pool = new pg.Pool({ connectionString, types, max: 20, connectionTimeoutMillis: 5000 })
+  pool.on('error', (error) => log.warn('database connection lost', { error: error.message }))
+  pool.on('connect', (client) => {
+    // Without a listener, an error on a connection that is in use would end the process.
+    client.on('error', (error) => log.debug('database connection broke', errorFields(error)))
+  })
+  return pool
+}
+
+export function createDb(pool: pg.Pool): Db {
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
+}
+
+/** Classes 08 (connection) and 57P (shutdown) of the Postgres error codes, and what the socket says before it has one. */
+export function isDatabaseAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  if (error instanceof AggregateError && error.errors.some(isDatabaseAway)) return true
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  if (/^(08|57P|53300)/.test(code)) return true
+  if (['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTFOUND', 'ETIMEDOUT', 'ENOENT'].includes(code))
+    return 'syscall' in error && error.syscall !== 'open'
+  // node-postgres gives these no code of their own.
+  return /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/.test(
+    error.message,
+  )
+}

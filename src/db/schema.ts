@@ -1,0 +1,156 @@
+import type { Generated, Insertable, JSONColumnType, Selectable } from 'kysely'
+import type { EgressType, Quality } from '../config.ts'
+
+export const SESSION_STATUSES = ['starting', 'active', 'stopping', 'ended', 'failed'] as const
+export type SessionStatus = (typeof SESSION_STATUSES)[number]
+
+export type EndedReason = 'unshared' | 'left' | 'stopped' | 'replaced' | 'lost' | 'failed' | 'limit'
+export type ClockSource = 'measured' | 'estimated'
+export type ClipStatus = 'waiting' | 'making' | 'ready' | 'failed'
+
+export interface EgressSessionsTable {
+  id: string
+  room: string
+  room_sid: string | null
+  user_id: string
+  participant_sid: string | null
+  username: string | null
+  video_track_sid: string | null
+  audio_track_sid: string | null
+  community_id: string | null
+  quality: Quality
+  egress_id: string | null
+  egress_type: EgressType
+  status: SessionStatus
+  ended_reason: EndedReason | null
+  error: string | null
+  clock_origin: Date | null
+  clock_source: ClockSource | null
+  requested_by: 'webhook' | 'api'
+  created_at: Date
+  started_at: Date | null
+  ended_at: Date | null
+  share_ended_at: Date | null
+  expires_at: Date | null
+  purged_at: Date | null
+  node: string | null
+}
+
+/** When a session's share was really there: egress goes on recording black between two of them. */
+export interface ShareSpansTable {
+  session_id: string
+  track_sid: string
+  shared_from: Date
+  shared_to: Date | null
+}
+
+export interface SegmentsTable {
+  session_id: string
+  sequence: number
+  start_ms: number
+  duration_ms: number
+  size_bytes: number
+  file_name: string
+  landed_at: Date
+  deleted_at: Date | null
+  unreadable: string | null
+}
+
+export interface SegmentFramesTable {
+  session_id: string
+  sequence: number
+  frame_index: Buffer
+}
+
+/** Why a part of the asked-for range is not in the clip. */
+export type GapReason = 'unshared' | 'missing' | 'unreadable' | 'not_yet' | 'expired'
+
+/** Instants are ISO strings, as they are stored in `replay_clips.coverage`. */
+export interface Coverage {
+  requestedFrom: string
+  requestedTo: string
+  coveredFrom: string
+  coveredTo: string
+  coveredSeconds: number
+  gaps: { from: string; to: string; reason: GapReason }[]
+  complete: boolean
+  clock: ClockSource
+}
+
+export interface ReplayClipsTable {
+  id: string
+  user_id: string
+  session_id: string
+  community_id: string | null
+  title: string | null
+  from_at: Date
+  to_at: Date
+  requested_from: Date
+  requested_to: Date
+  coverage: JSONColumnType<Coverage>
+  status: ClipStatus
+  error: string | null
+  pressed_at: Date
+  idempotency_key: string | null
+  reserved_bytes: number
+  file_id: string | null
+  created_at: Date
+}
+
+export interface ClipSegmentsTable {
+  clip_id: string
+  session_id: string
+  sequence: number
+}
+
+export interface FilesTable {
+  id: string
+  path: string
+  size_bytes: number
+  sha256: string
+  mime_type: string
+  created_at: Date
+}
+
+export interface UserQuotasTable {
+  user_id: string
+  used_bytes: Generated<number>
+  reserved_bytes: Generated<number>
+  limit_bytes: number | null
+}
+
+export interface WebhookEventsTable {
+  id: string
+  event: string
+  room: string | null
+  participant_sid: string | null
+  track_sid: string | null
+  body: JSONColumnType<Record<string, unknown>>
+  received_at: Date
+  effect: string
+}
+
+export interface ScheduleRunsTable {
+  name: string
+  tick: Date
+}
+
+export interface Schema {
+  egress_sessions: EgressSessionsTable
+  share_spans: ShareSpansTable
+  segments: SegmentsTable
+  segment_frames: SegmentFramesTable
+  replay_clips: ReplayClipsTable
+  clip_segments: ClipSegmentsTable
+  files: FilesTable
+  user_quotas: UserQuotasTable
+  webhook_events: WebhookEventsTable
+  schedule_runs: ScheduleRunsTable
+}
+
+export type Session = Selectable<EgressSessionsTable>
+export type ShareSpan = Selectable<ShareSpansTable>
+export type Segment = Selectable<SegmentsTable>
+export type NewSegment = Insertable<SegmentsTable>
+export type Clip = Selectable<ReplayClipsTable>
+export type StoredFile = Selectable<FilesTable>

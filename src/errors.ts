@@ -1,0 +1,39 @@
+/** Every way in which a request can fail on purpose. `http/errors.ts` gives each its status. */
+export type ErrorCode =
+  | 'already_recording'
+  | 'bad_signature'
+  | 'body_too_large'
+  | 'database_unavailable'
+  | 'ffmpeg_failed'
+  | 'forbidden'
+  | 'invalid_request'
+  | 'limit_reached'
+  | 'livekit_unavailable'
+  | 'not_found'
+  | 'not_sharing'
+  | 'quota_exceeded'
+  | 'range_not_recorded'
+  | 'range_not_satisfiable'
+  | 'storage_full'
+  | 'unauthorized'
+
+/** Fields that an error carries beside its message, shown to the client as they are. */
+export type ErrorDetails = Record<string, unknown>
+
+/** A failure that was foreseen. Anything else that is thrown is a bug. */
+export class AppError extends Error {
+  readonly code: ErrorCode
+  readonly details: ErrorDetails
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; details?: ErrorDetails } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause })
+    this.name = 'AppError'
+    this.code = code
+    this.details = options.details ?? {}
+  }
+}
+
+/** The settings cannot be used. Its message lists every problem, one a line. */
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+}

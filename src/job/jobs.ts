@@ -1,0 +1,52 @@
+import { sql } from 'kysely'
+import type { Db } from '../db/connect.ts'
+
+/** Every job there is, with its payload. `service.ts` gives each its function; one that is missing does not compile. */
+export interface JobPayloads {
+  /** Asks LiveKit for the egress of a session that is `starting`. */
+  start_egress: { sessionId: string }
+  /** Stops the egress of a session whose time has come, unless its share came back. */
+  stop_egress: { sessionId: string }
+  /** Makes the file of a clip whose last segment has landed, or whose wait is over. */
+  make_clip: { clipId: string }
+  /** Deletes a buffer whose grace is over. */
+  purge_session: { sessionId: string }
+}
+
+export type JobName = keyof JobPayloads
+
+/** How often each is tried; pauses grow as e, e^2, e^3 … seconds (graphile-worker). */
+export const MAX_ATTEMPTS: Record<JobName, number> = {
+  start_egress: 25,
+  stop_egress: 25,
+  make_clip: 5,
+  purge_session: 25,
+}
+
+export interface EnqueueOptions {
+  runAt?: Date
+  /** A second job with this key replaces the first, as long as that one is not running. */
+  key?: string
+}
+
+/**
+ * Adds a job, within the caller's transaction if `db` is one. Jobs of one session run
+ * one at a time, on whichever instance.
+ */
+export async function enqueue<N extends JobName>(
+  db: Db,
+  name: N,
+  sessionId: string,
+  payload: JobPayloads[N],
+  options: EnqueueOptions = {},
+): Promise<void> {
+  await sql`select graphile_worker.add_job(
+    ${name}, payload := ${JSON.stringify(payload)}::json, queue_name := ${`session:${sessionId}`},
+    run_at := ${options.runAt ?? null}, job_key := ${options.key ?? null}, max_attempts := ${MAX_ATTEMPTS[name]}
+  )`.execute(db)
+}
+
+/** Takes back a job that has not begun. */
+export async function dequeue(db: Db, key: string): Promise<void> {
+  await sql`select graphile_worker.remove_job(${key})`.execute(db)
+}

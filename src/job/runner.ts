@@ -1,0 +1,106 @@
+import { EventEmitter } from 'node:events'
+import { Logger, run, runMigrations, type Runner, type TaskList, type WorkerEvents } from 'graphile-worker'
+import type pg from 'pg'
+import { errorFields, type Log } from '../log.ts'
+import { MAX_ATTEMPTS, type JobName, type JobPayloads } from './jobs.ts'
+import type { Stop } from './stop.ts'
+import { holdWorkerLock } from './worker-lock.ts'
+
+export interface Attempt {
+  /** The last one: who fails now should say so where it can be seen. */
+  last: boolean
+}
+
+/** A function for each job. Each is idempotent: it may run again after it succeeded. */
+export type JobTable = { [N in JobName]: (payload: JobPayloads[N], attempt: Attempt) => Promise<unknown> }
+
+export interface RunnerDeps {
+  pool: pg.Pool
+  connectionString: string
+  log: Log
+}
+
+const CONCURRENCY = 8
+const RESTART_MS = 1000
+
+/** Makes graphile-worker's own tables. Safe when several instances do it at once. */
+export async function migrateJobs(deps: RunnerDeps): Promise<void> {
+  await runMigrations({ pgPool: deps.pool, logger: quietLogger(deps.log) })
+}
+
+/** Works through the jobs until stopped; begins again by itself when the database went away. */
+export async function startJobs(deps: RunnerDeps, jobs: JobTable): Promise<Stop> {
+  let stopping = false
+  let current = await startPool(deps, jobs)
+  let waiting: (() => void) | undefined
+
+  const supervise = async (): Promise<void> => {
+    while (!stopping) {
+      await current.runner.promise.catch((error: unknown) => deps.log.debug('job runner ended', errorFields(error)))
+      await current.unlock()
+      while (!stopping) {
+        const next = await startPool(deps, jobs).catch(() => undefined)
+        if (next) {
+          current = next
+          deps.log.info('job runner restarted')
+          break
+        }
+        await new Promise<void>((resolve) => {
+          waiting = resolve
+          setTimeout(resolve, RESTART_MS).unref()
+        })
+      }
+    }
+  }
+  const supervised = supervise()
+  return async () => {
+    stopping = true
+    waiting?.()
+    await current.runner.stop().catch(() => undefined)
+    await supervised
+  }
+}
+
+async function startPool(deps: RunnerDeps, jobs: JobTable): Promise<{ runner: Runner; unlock: Stop }> {
+  const events: WorkerEvents = new EventEmitter()
+  const created = new Promise<string>((resolve) => {
+    events.once('pool:create', ({ workerPool }) => resolve(workerPool.id))
+  })
+  logFailures(events, deps.log)
+  const runner = await run({
+    pgPool: deps.pool,
+    concurrency: CONCURRENCY,
+    noHandleSignals: true,
+    pollInterval: 1000,
+    logger: quietLogger(deps.log),
+    taskList: taskList(deps.log, jobs),
+    events,
+  })
+  const unlock = await holdWorkerLock(deps.connectionString, await created, deps.log)
+  return { runner, unlock }
+}
+
+function taskList(log: Log, jobs: JobTable): TaskList {
+  const task = <N extends JobName>(name: N): TaskList[string] => {
+    return async (payload, { job }) => {
+      const last = job.attempts >= job.max_attempts
+      const outcome = await jobs[name](payload as JobPayloads[N], { last })
+      log.debug('job done', { job: name, ...(payload as object), outcome })
+    }
+  }
+  const names = Object.keys(MAX_ATTEMPTS) as JobName[]
+  return Object.fromEntries(names.map((name) => [name, task(name)]))
+}
+
+function logFailures(events: WorkerEvents, log: Log): void {
+  events.on('job:error', ({ job, error }) => {
+    const fields = { job: job.task_identifier, ...(job.payload as object), attempt: job.attempts, ...errorFields(error) }
+    if (job.attempts >= job.max_attempts) log.error('job given up', fields)
+    else log.warn('job failed and will be tried again', fields)
+  })
+}
+
+/** What graphile-worker says of itself is for debugging; what a job's fate is, is logged above. */
+function quietLogger(log: Log): Logger {
+  return new Logger(() => (level, message) => log.debug('graphile-worker', { level, said: message }))
+}

@@ -1,0 +1,68 @@
+import cron from 'node-cron'
+import type { Now } from '../clock.ts'
+import type { Db } from '../db/connect.ts'
+import { isDatabaseAway } from '../db/connect.ts'
+import { errorFields, type Log } from '../log.ts'
+import type { Stop } from './stop.ts'
+
+/** A plain function run at set times. It returns counts; only runs that counted something are worth a line. */
+export interface Schedule {
+  name: string
+  /** Five or six cron fields, UTC. */
+  when: string
+  run: () => Promise<Record<string, number>>
+}
+
+export interface ScheduleDeps {
+  db: Db
+  now: Now
+  log: Log
+}
+
+/** Ticks on every instance; each tick is run by one of them, and never beside itself. */
+export function startSchedules(deps: ScheduleDeps, schedules: Schedule[]): Stop {
+  const running = new Set<Promise<void>>()
+  const tasks = schedules.map((schedule) =>
+    cron.schedule(
+      schedule.when,
+      async ({ date }) => {
+        const run = tick(deps, schedule, date)
+        running.add(run)
+        await run.finally(() => running.delete(run))
+      },
+      { name: schedule.name, timezone: 'UTC', noOverlap: true, suppressMissedWarning: true },
+    ),
+  )
+  return async () => {
+    await Promise.all(tasks.map((task) => task.destroy()))
+    await Promise.all(running)
+  }
+}
+
+async function tick({ db, log }: ScheduleDeps, schedule: Schedule, date: Date): Promise<void> {
+  try {
+    if (!(await claimTick(db, schedule.name, date))) return
+    const counts = await schedule.run()
+    const counted = Object.values(counts).some((count) => count > 0)
+    log[counted ? 'info' : 'debug']('schedule ran', { schedule: schedule.name, ...counts })
+  } catch (error) {
+    if (isDatabaseAway(error)) log.warn('schedule skipped, the database is away', { schedule: schedule.name })
+    else log.error('schedule failed', { schedule: schedule.name, ...errorFields(error) })
+  }
+}
+
+/** True for the first instance that claims this tick (whole seconds). */
+async function claimTick(db: Db, name: string, date: Date): Promise<boolean> {
+  const tickAt = new Date(Math.floor(date.getTime() / 1000) * 1000)
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('schedule_runs')
+    .values({ name, tick: tickAt })
+    .onConflict((oc) =>
+      oc
+        .column('name')
+        .doUpdateSet({ tick: tickAt })
+        .where('schedule_runs.tick', '<', tickAt),
+    )
+    .executeTakeFirstOrThrow()
+  return numInsertedOrUpdatedRows === 1n
+}

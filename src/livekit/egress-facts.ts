@@ -1,0 +1,60 @@
+import { EgressStatus, type EgressInfo } from '@livekit/protocol'
+
+export type EgressState = 'starting' | 'active' | 'ending' | 'complete' | 'failed' | 'aborted' | 'limit_reached'
+
+/** What this project needs to know of an egress, from a webhook, an answer or ListEgress alike. */
+export interface EgressFacts {
+  egressId: string
+  room: string
+  state: EgressState
+  /** The session whose directory it writes to, if the path is one of ours: `<egress path>/<session id>/index.m3u8`. */
+  sessionId: string | undefined
+  /** Wall clock of PTS 0 (contract section 9); unknown until the egress is active. */
+  startedAt: Date | undefined
+  error: string | undefined
+  /** `End reason: Source closed`, that is, participant or tracks went, and nobody asked for the stop. */
+  sourceClosed: boolean
+}
+
+const STATES: Record<EgressStatus, EgressState> = {
+  [EgressStatus.EGRESS_STARTING]: 'starting',
+  [EgressStatus.EGRESS_ACTIVE]: 'active',
+  [EgressStatus.EGRESS_ENDING]: 'ending',
+  [EgressStatus.EGRESS_COMPLETE]: 'complete',
+  [EgressStatus.EGRESS_FAILED]: 'failed',
+  [EgressStatus.EGRESS_ABORTED]: 'aborted',
+  [EgressStatus.EGRESS_LIMIT_REACHED]: 'limit_reached',
+}
+
+/**
+ * Reads an EgressInfo. `ended` says that it came with `egress_ended`: a status that
+ * is absent or unknown decodes to STARTING (contract section 5), and then means failed.
+ */
+export function readEgressInfo(info: EgressInfo, egressPath: string, ended = false): EgressFacts {
+  const state = STATES[info.status]
+  const isTerminal = ['complete', 'failed', 'aborted', 'limit_reached'].includes(state)
+  const startedNs = info.segmentResults[0]?.startedAt ?? 0n
+  return {
+    egressId: info.egressId,
+    room: info.roomName,
+    state: ended && !isTerminal ? 'failed' : state,
+    sessionId: sessionIdOf(info, egressPath),
+    startedAt: startedNs > 0n ? new Date(Number(startedNs / 1_000_000n)) : undefined,
+    error: info.error || undefined,
+    sourceClosed: info.details === 'End reason: Source closed',
+  }
+}
+
+const SESSION_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+
+function sessionIdOf(info: EgressInfo, egressPath: string): string | undefined {
+  const request = info.request.value
+  const outputs = request && 'segmentOutputs' in request ? request.segmentOutputs : []
+  // A failed egress comes with empty results; its request still says where it would have written.
+  for (const path of [info.segmentResults[0]?.playlistName, outputs[0]?.filenamePrefix]) {
+    if (!path?.startsWith(`${egressPath}/`)) continue
+    const id = path.slice(egressPath.length + 1).split('/')[0]
+    if (id && SESSION_ID.test(id)) return id
+  }
+  return undefined
+}

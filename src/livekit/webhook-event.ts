@@ -1,0 +1,91 @@
+import { ParticipantInfo_Kind, TrackSource } from '@livekit/protocol'
+import { TokenVerifier, WebhookEvent, WebhookReceiver } from 'livekit-server-sdk'
+import { AppError } from '../errors.ts'
+import { readEgressInfo, type EgressFacts } from './egress-facts.ts'
+
+/** A verified webhook, reduced to what this project acts on. */
+export interface LivekitEvent {
+  id: string
+  /** LiveKit's own name of it; one that we do not know is no error. */
+  event: string
+  /** LiveKit's clock, whole seconds. */
+  createdAt: Date
+  room: { name: string; sid: string } | undefined
+  participant: { identity: string; sid: string; isPerson: boolean } | undefined
+  track: { sid: string; source: 'screen_share' | 'screen_share_audio' | 'other' } | undefined
+  egress: EgressFacts | undefined
+  /** The whole body without secrets, for the record. */
+  body: Record<string, unknown>
+}
+
+export type ReceiveWebhook = (rawBody: string, authorization: string | undefined) => Promise<LivekitEvent>
+
+/**
+ * Verifies a webhook's signature over its raw bytes (contract section 6) and reads it.
+ * Throws `bad_signature`, or `invalid_request` for a signed body that is no webhook.
+ */
+export function createWebhookReceiver(
+  livekit: { apiKey: string; apiSecret: string },
+  egressPath: string,
+): ReceiveWebhook {
+  const receiver = new WebhookReceiver(livekit.apiKey, livekit.apiSecret)
+  const verifier = new TokenVerifier(livekit.apiKey, livekit.apiSecret)
+  return async (rawBody, authorization) => {
+    const event = await receiver.receive(rawBody, authorization).catch(async (cause: unknown) => {
+      const signed = authorization !== undefined && (await isSignedBy(verifier, authorization))
+      if (signed && !decodes(rawBody)) throw new AppError('invalid_request', 'the body is no LiveKit webhook', { cause })
+      throw new AppError('bad_signature', 'the Authorization header does not sign this body', { cause })
+    })
+    return readEvent(event, egressPath)
+  }
+}
+
+async function isSignedBy(verifier: TokenVerifier, token: string): Promise<boolean> {
+  return verifier.verify(token).then(
+    () => true,
+    () => false,
+  )
+}
+
+function decodes(rawBody: string): boolean {
+  try {
+    WebhookEvent.fromJson(JSON.parse(rawBody), { ignoreUnknownFields: true })
+    return true
+  } catch {
+    return false
+  }
+}
+
+const SOURCES: Partial<Record<TrackSource, 'screen_share' | 'screen_share_audio'>> = {
+  [TrackSource.SCREEN_SHARE]: 'screen_share',
+  [TrackSource.SCREEN_SHARE_AUDIO]: 'screen_share_audio',
+}
+
+function readEvent(event: WebhookEvent, egressPath: string): LivekitEvent {
+  const { room, participant, track, egressInfo } = event
+  if (!event.id) throw new AppError('invalid_request', 'the webhook has no id')
+  return {
+    id: event.id,
+    event: event.event,
+    createdAt: new Date(Number(event.createdAt) * 1000),
+    room: room && { name: room.name, sid: room.sid },
+    participant: participant && {
+      identity: participant.identity,
+      sid: participant.sid,
+      isPerson: participant.kind === ParticipantInfo_Kind.STANDARD,
+    },
+    track: track && { sid: track.sid, source: SOURCES[track.source] ?? 'other' },
+    egress: egressInfo && readEgressInfo(egressInfo, egressPath, event.event === 'egress_ended'),
+    body: withoutSecrets(event.toJson()) as Record<string, unknown>,
+  }
+}
+
+const SECRET_KEY = /password|secret|token|signing_?key/i
+
+/** `turnPassword` comes with every full room object (contract section 9). */
+function withoutSecrets(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutSecrets)
+  if (typeof value !== 'object' || value === null) return value
+  const kept = Object.entries(value).filter(([key]) => !SECRET_KEY.test(key))
+  return Object.fromEntries(kept.map(([key, inner]) => [key, withoutSecrets(inner)]))
+}

@@ -1,0 +1,51 @@
+import winston from 'winston'
+
+export type LogFields = Record<string, unknown>
+
+/** One line a fact: a constant message in the past tense, everything that varies as a field. */
+export interface Log {
+  error(message: string, fields?: LogFields): void
+  warn(message: string, fields?: LogFields): void
+  info(message: string, fields?: LogFields): void
+  debug(message: string, fields?: LogFields): void
+}
+
+export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+const SECRET_KEY = /token|secret|password|authorization|signing/i
+
+/**
+ * A log of JSON lines, or readable ones for a terminal. Values are encoded as JSON
+ * in both, so nothing from outside can start a line of its own; fields whose name
+ * speaks of a secret are withheld.
+ */
+export function createLog(options: { level: LogLevel; readable: boolean }): Log {
+  const shape = options.readable ? winston.format.printf(readableLine) : winston.format.json()
+  const format = winston.format.combine(winston.format.timestamp(), winston.format(withhold)(), shape)
+  return winston.createLogger({
+    level: options.level,
+    format,
+    transports: [new winston.transports.Console({ stderrLevels: ['error', 'warn', 'info', 'debug'] })],
+  })
+}
+
+/** What a log line may say of an error: name, message, stack, and what caused it. */
+export function errorFields(error: unknown): LogFields {
+  if (!(error instanceof Error)) return { error: String(error) }
+  const cause = error.cause === undefined ? {} : { cause: errorFields(error.cause) }
+  return { error: error.message, stack: error.stack, ...cause }
+}
+
+function withhold(info: winston.Logform.TransformableInfo): winston.Logform.TransformableInfo {
+  for (const key of Object.keys(info)) if (SECRET_KEY.test(key)) info[key] = '[withheld]'
+  return info
+}
+
+function readableLine(info: winston.Logform.TransformableInfo): string {
+  const { timestamp, level, message, stack, ...fields } = info
+  const clock = String(timestamp).slice(11, 23)
+  const shown = Object.entries(fields).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`)
+  const trace = typeof stack === 'string' && level === 'error' ? `\n${stack}` : ''
+  return `${clock} ${level.padEnd(5)} ${String(message)}${shown.join('')}${trace}`
+}
