@@ -1,0 +1,52 @@
+import {
+  ListParticipantsRequest,
+  ListParticipantsResponse,
+  ListRoomsRequest,
+  ListRoomsResponse,
+  RoomParticipantIdentity,
+  SendDataRequest,
+  SendDataResponse,
+} from '@livekit/protocol'
+import { unknown } from './egress-api.ts'
+import type { Faults } from './faults.ts'
+import { fullRoom, presentMember, type Rooms } from './rooms.ts'
+import { rpc, type Grants, type TwirpService } from './twirp.ts'
+
+export type SentData = { room: string; topic: string | undefined; data: string; destinationIdentities: string[] }
+
+/** The part of the room service that a recording service needs. */
+export function roomService(deps: { rooms: Rooms; faults: Faults; onData(sent: SentData): void }): TwirpService {
+  const { rooms, faults } = deps
+  const reachable = () => {
+    if (faults.roomServiceUnavailable) throw unknown('unavailable', 'no response from servers')
+  }
+  const adminOf = (grants: Grants, { room }: { room: string }) => grants.roomAdmin === true && grants.room === room
+
+  return {
+    ListParticipants: rpc(ListParticipantsRequest, adminOf, ({ room }) => {
+      reachable()
+      const members = rooms.find(room)?.members.values() ?? []
+      return new ListParticipantsResponse({ participants: [...members].map(presentMember) })
+    }),
+    GetParticipant: rpc(RoomParticipantIdentity, adminOf, ({ room, identity }) => {
+      reachable()
+      const member = rooms.member(room, identity)
+      if (!member) throw unknown('not_found', 'participant does not exist')
+      return presentMember(member)
+    }),
+    ListRooms: rpc(
+      ListRoomsRequest,
+      (grants) => grants.roomList === true,
+      ({ names }) => {
+        reachable()
+        const wanted = rooms.list().filter(({ room }) => names.length === 0 || names.includes(room.name))
+        return new ListRoomsResponse({ rooms: wanted.map(fullRoom) })
+      },
+    ),
+    SendData: rpc(SendDataRequest, adminOf, ({ room, topic, data, destinationIdentities }) => {
+      reachable()
+      deps.onData({ room, topic, data: Buffer.from(data).toString(), destinationIdentities })
+      return new SendDataResponse()
+    }),
+  }
+}

@@ -1,0 +1,166 @@
+import ffmpegInstaller from '@ffmpeg-installer/ffmpeg'
+import { EgressStatus, type WebhookEvent } from '@livekit/protocol'
+import { realClock, stoppableClock, type SimulatorClock } from './clock.ts'
+import { createEgressDesk } from './egress-api.ts'
+import { killHandler, killWorker } from './egress.ts'
+import { noFaults, type Faults } from './faults.ts'
+import { seededRandom } from './random.ts'
+import { roomService, type SentData } from './room-api.ts'
+import type { JoinOptions } from './room-events.ts'
+import { createRooms, type ShareOptions } from './rooms.ts'
+import { startSegmentWriter, type StartWriter } from './segment-writer.ts'
+import { MEASURED_TIMING, type Timing } from './timing.ts'
+import { startTwirp } from './twirp.ts'
+import type { SentWebhook } from './webhook-sender.ts'
+import { startWebhookQueues, type WebhookQueues } from './webhook-queue.ts'
+
+/**
+ * A LiveKit that needs no LiveKit: rooms whose participants are moved by function calls, signed webhooks, the Twirp API
+ * of egress and the room service, and egresses that write real segments. It differs from the real one in that an egress
+ * encodes at the size and rate of the share, whatever the request says, to be light.
+ */
+export type SimulatorOptions = {
+  apiKey: string
+  apiSecret: string
+  webhookUrls?: string[]
+  host?: string
+  /** 0 is any free port. */
+  port?: number
+  ffmpegPath?: string
+  clock?: SimulatorClock
+  startWriter?: StartWriter
+  faults?: Partial<Faults>
+  /** Of the faults that are left to chance. */
+  seed?: number
+  timing?: Partial<Timing>
+}
+
+export type EgressSnapshot = {
+  egressId: string
+  roomName: string
+  /** As LiveKit reports it: `EGRESS_ACTIVE` and so on. */
+  status: string
+  /** The worker was killed: the status stays for ever. */
+  dead: boolean
+  /** Wall clock of media time 0. */
+  startedAtMs: number | undefined
+  directory: string
+  segmentCount: number
+  encoderPid: number | undefined
+}
+
+export type Simulator = {
+  readonly url: string
+  readonly faults: Faults
+  join(room: string, participant: JoinOptions): { participantSid: string }
+  setAttributes(room: string, identity: string, attributes: Record<string, string>): void
+  publishShare(room: string, identity: string, share?: ShareOptions): { trackSid: string }
+  publishShareAudio(room: string, identity: string): { trackSid: string }
+  unpublish(room: string, identity: string, trackSid: string): void
+  leave(room: string, identity: string): void
+  rejoin(room: string, identity: string): { participantSid: string; trackSids: string[] }
+  setWebhookUrls(urls: string[]): void
+  /** SIGKILL of the container: one egress on a worker of its own, or all of them and nobody left to start new ones. */
+  killEgressWorker(egressId?: string): void
+  startEgressWorker(): void
+  killEgressHandler(egressId: string): void
+  egresses(): EgressSnapshot[]
+  webhooksSent(): SentWebhook[]
+  dataSent(): SentData[]
+  stop(): Promise<void>
+}
+
+export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
+  const { apiKey, apiSecret, host = '127.0.0.1', port = 0, webhookUrls: urls = [] } = options
+  const clock = stoppableClock(options.clock ?? realClock)
+  const timing = { ...MEASURED_TIMING, ...options.timing }
+  const faults = { ...noFaults(), ...options.faults }
+  const data: SentData[] = []
+
+  const webhooks = startWebhookQueues({
+    ...{ clock, key: { apiKey, apiSecret }, urls, faults, random: seededRandom(options.seed ?? 1) },
+    ...{ delayMs: timing.webhookDelayMs, retryScale: timing.webhookRetryScale },
+  })
+  const send = (event: WebhookEvent) => webhooks.send(event)
+  const rooms = createRooms({ clock, send, roomFinishedMs: timing.roomFinishedMs })
+  const ffmpegPath = options.ffmpegPath ?? ffmpegInstaller.path
+  const startWriter = options.startWriter ?? startSegmentWriter
+  const egressDeps = { clock, rooms, webhooks, faults, startWriter, ffmpegPath, timing }
+  const desk = createEgressDesk(egressDeps)
+  const room = roomService({ rooms, faults, onData: (sent) => data.push(sent) })
+  const services = { Egress: desk.service, RoomService: room }
+  const twirp = await startTwirp({ host, port, apiKey, apiSecret, services })
+
+  return {
+    url: twirp.url,
+    faults,
+    ...roomActions(rooms),
+    ...egressActions(desk, egressDeps),
+    setWebhookUrls: webhooks.setUrls,
+    webhooksSent: webhooks.sent,
+    dataSent: () => [...data],
+    stop: () => stop({ clock, webhooks, desk, twirp }),
+  }
+}
+
+function roomActions(rooms: ReturnType<typeof createRooms>) {
+  return {
+    join: (roomName: string, participant: JoinOptions) => ({ participantSid: rooms.join(roomName, participant).sid }),
+    setAttributes: rooms.setAttributes,
+    publishShare: rooms.publishShare,
+    publishShareAudio: rooms.publishShareAudio,
+    unpublish: rooms.unpublish,
+    leave: (roomName: string, identity: string) => rooms.leave(roomName, identity),
+    rejoin: rooms.rejoin,
+  }
+}
+
+type Desk = ReturnType<typeof createEgressDesk>
+
+function egressActions(desk: Desk, deps: Parameters<typeof killWorker>[0]) {
+  return {
+    killEgressWorker: (egressId?: string) => {
+      if (egressId === undefined) desk.workers.alive = false
+      for (const egress of egressId === undefined ? desk.list() : [desk.find(egressId)]) killWorker(deps, egress)
+    },
+    startEgressWorker: () => {
+      desk.workers.alive = true
+    },
+    killEgressHandler: (egressId: string) => killHandler(deps, desk.find(egressId)),
+    egresses: () => desk.list().map(snapshot),
+  }
+}
+
+function snapshot({ info, dead, output, paths }: ReturnType<Desk['list']>[number]): EgressSnapshot {
+  return {
+    egressId: info.egressId,
+    roomName: info.roomName,
+    status: EgressStatus[info.status],
+    dead,
+    startedAtMs: output?.startedAtMs,
+    directory: paths.directory,
+    segmentCount: output?.landing.landed().count ?? 0,
+    encoderPid: output?.writer.pid,
+  }
+}
+
+type Running = {
+  clock: { stop(): void }
+  webhooks: WebhookQueues
+  desk: Desk
+  twirp: { stop(): Promise<void> }
+}
+
+/** Nothing is drained, as LiveKit drains nothing. When this resolves every child process is gone. */
+async function stop({ clock, webhooks, desk, twirp }: Running): Promise<void> {
+  clock.stop()
+  webhooks.stop()
+  await Promise.all(
+    desk.list().map(async ({ output }) => {
+      output?.landing.abandon()
+      output?.writer.kill()
+      await output?.writer.finish()
+    }),
+  )
+  await twirp.stop()
+}
