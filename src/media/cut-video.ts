@@ -1,0 +1,186 @@
+/**
+ * The pictures of a clip: chosen from segments, put on one timeline. Pure.
+ *
+ * - A span begins with the picture that is on screen at `fromTicks` and is exactly as long as asked for. Its samples
+ *   begin at the keyframe before and end with the last one in decode order that is shown before `toTicks`.
+ * - Pictures decoded but not shown: before the first span they keep their time and the edit list leaves them out. At a
+ *   join of two spans they are squeezed into a tick each, so that the timeline is right even in a player that ignores
+ *   all but the first entry of an edit list. Where segments are cut at their keyframes there are none.
+ * - Presentation times are real; decode times are moved only where a join leaves no room.
+ */
+import type { PlacedSegment, TickRange } from './timeline.ts'
+import type { Edit } from './tracks.ts'
+
+export type Span = TickRange & {
+  /** The segments of one recording; may begin one earlier, for its last sound. */
+  segments: PlacedSegment[]
+}
+
+/** The samples `[first, last]` of one segment. */
+export type VideoRun = { span: number; segment: PlacedSegment; first: number; last: number }
+
+export type VideoCut = {
+  runs: VideoRun[]
+  dts: Float64Array
+  pts: Float64Array
+  lastDuration: number
+  edits: Edit[]
+  /** What each span became: `fromTicks` moved to the picture shown then. */
+  spans: TickRange[]
+  durationTicks: number
+  frameCount: number
+}
+
+export function cutVideo(spans: Span[]): VideoCut {
+  const cuts = spans.map((span, i) => cutSpan(span, i))
+  const runs = cuts.flatMap((cut) => cut.runs)
+  const count = runs.reduce((sum, run) => sum + run.last - run.first + 1, 0)
+  const times = { dts: new Float64Array(count), pts: new Float64Array(count) }
+  const edits: Edit[] = []
+  let sample = 0
+  let end = 0
+  let frameCount = 0
+  for (const [i, cut] of cuts.entries()) {
+    const start = end + (i === 0 ? 0 : cuts[i - 1]!.tail.length + cut.lead.length)
+    placeSpan(times, cut, sample, start, i === 0)
+    squeeze(times, cut, sample, start, i === 0)
+    end = start + cut.toTicks - cut.fromTicks
+    addEdit(edits, { mediaTime: start, duration: cut.toTicks - cut.fromTicks })
+    frameCount += cut.count - cut.lead.length - cut.tail.length
+    sample += cut.count
+  }
+  const durationTicks = cuts.reduce((sum, cut) => sum + cut.toTicks - cut.fromTicks, 0)
+  const lastDuration = settle(times, edits, end)
+  const ranges = cuts.map(({ fromTicks, toTicks }) => ({ fromTicks, toTicks }))
+  return { runs, ...times, lastDuration, edits, spans: ranges, durationTicks, frameCount }
+}
+
+type SpanCut = TickRange & {
+  runs: VideoRun[]
+  count: number
+  /** The picture that is shown at `fromTicks`, as its own time has it: earlier than `fromTicks` if it is held. */
+  shownPts: number
+  /** Samples not shown, in order of presentation: before the span, and after it. */
+  lead: number[]
+  tail: number[]
+}
+
+function cutSpan(span: Span, number: number): SpanCut {
+  const { segments, toTicks } = span
+  const begin = shownAt(segments, span.fromTicks)
+  if (!begin) throw new RangeError('a span without segments')
+  const { segment, pts: shownPts } = begin
+  const held = span.fromTicks - shownPts > segment.frameTicks * 1.5 || segmentEnds(segments, begin, span.fromTicks)
+  const fromTicks = held ? span.fromTicks : shownPts
+  if (toTicks <= fromTicks) throw new RangeError('a span without pictures')
+  const runs: VideoRun[] = []
+  for (const candidate of segments.slice(segments.indexOf(segment))) {
+    const first = candidate === segment ? keyBefore(segment, begin.sample) : 0
+    const last = lastShownBefore(candidate, toTicks)
+    if (last >= first) runs.push({ span: number, segment: candidate, first, last })
+  }
+  const count = runs.reduce((sum, run) => sum + run.last - run.first + 1, 0)
+  return { fromTicks, toTicks, runs, count, shownPts, ...hiddenSamples(runs, shownPts, toTicks) }
+}
+
+type Shown = { segment: PlacedSegment; sample: number; pts: number }
+
+/** The picture on screen at an instant: the last one before it, else the very first. */
+function shownAt(segments: PlacedSegment[], ticks: number): Shown | null {
+  let segment = segments[0]
+  for (const candidate of segments) if (candidate.fromTicks <= ticks) segment = candidate
+  if (!segment) return null
+  const { pts } = segment.frameIndex.video
+  let sample = 0
+  for (let i = 1; i < pts.length; i += 1) {
+    const better = segment.offset + pts[i]! <= ticks && pts[i]! > pts[sample]!
+    if (better) sample = i
+  }
+  return { segment, sample, pts: segment.offset + pts[sample]! }
+}
+
+/** Whether the shown picture is the last before missing time, and that time has begun. */
+function segmentEnds(segments: PlacedSegment[], { segment }: Shown, ticks: number): boolean {
+  return ticks >= segment.toTicks && segments.at(-1) !== segment
+}
+
+function keyBefore({ frameIndex }: PlacedSegment, sample: number): number {
+  let key = 0
+  for (const candidate of frameIndex.video.keys) if (candidate <= sample) key = candidate
+  return key
+}
+
+function lastShownBefore({ frameIndex, offset, toTicks }: PlacedSegment, ticks: number): number {
+  const { pts } = frameIndex.video
+  if (toTicks <= ticks) return pts.length - 1
+  let last = pts.length - 1
+  while (last >= 0 && offset + pts[last]! >= ticks) last -= 1
+  return last
+}
+
+function hiddenSamples(runs: VideoRun[], shownPts: number, toTicks: number): { lead: number[]; tail: number[] } {
+  const lead: [sample: number, pts: number][] = []
+  const tail: [sample: number, pts: number][] = []
+  let sample = 0
+  for (const { segment, first, last } of runs) {
+    const { pts } = segment.frameIndex.video
+    for (let i = first; i <= last; i += 1, sample += 1) {
+      const time = segment.offset + pts[i]!
+      if (time < shownPts) lead.push([sample, time])
+      else if (time >= toTicks) tail.push([sample, time])
+    }
+  }
+  return { lead: inOrder(lead), tail: inOrder(tail) }
+}
+
+function inOrder(hidden: [sample: number, pts: number][]): number[] {
+  return hidden.toSorted((a, b) => a[1] - b[1]).map(([sample]) => sample)
+}
+
+type Times = { dts: Float64Array; pts: Float64Array }
+
+/** Real times, so that `fromTicks` comes to lie at `start`; a held picture is shown from there. */
+function placeSpan({ dts, pts }: Times, cut: SpanCut, at: number, start: number, isFirst: boolean): void {
+  let sample = at
+  for (const { segment, first, last } of cut.runs) {
+    const { video } = segment.frameIndex
+    const shift = segment.offset - cut.fromTicks + start
+    for (let i = first; i <= last; i += 1, sample += 1) {
+      dts[sample] = video.dts[i]! + shift
+      const shown = cut.shownPts === segment.offset + video.pts[i]!
+      pts[sample] = shown ? start : video.pts[i]! + shift
+    }
+  }
+  // Decoded as late as possible: `settle` puts them right before what follows.
+  if (!isFirst) for (const hidden of cut.lead) dts[at + hidden] = Infinity
+}
+
+/** Gives pictures that are not shown at a join one tick each. */
+function squeeze({ pts }: Times, cut: SpanCut, at: number, start: number, isFirst: boolean): void {
+  const end = start + cut.toTicks - cut.fromTicks
+  for (const [i, hidden] of cut.tail.entries()) pts[at + hidden] = end + i
+  if (isFirst) return
+  for (const [i, hidden] of cut.lead.entries()) pts[at + hidden] = start - cut.lead.length + i
+}
+
+function addEdit(edits: Edit[], edit: Edit): void {
+  const before = edits.at(-1)
+  if (before && before.mediaTime + before.duration === edit.mediaTime) before.duration += edit.duration
+  else edits.push(edit)
+}
+
+/** Makes decode times rise and begin with 0; gives the last sample's duration, which reaches the end of the clip. */
+function settle({ dts, pts }: Times, edits: Edit[], end: number): number {
+  const last = dts.length - 1
+  if (dts[last] === Infinity) dts[last] = pts[last]!
+  for (let i = last - 1; i >= 0; i -= 1) dts[i] = Math.min(dts[i]!, dts[i + 1]! - 1)
+  const origin = dts[0]!
+  let delay = Infinity
+  for (let i = 0; i <= last; i += 1) {
+    dts[i] = dts[i]! - origin
+    pts[i] = pts[i]! - origin
+    delay = Math.min(delay, pts[i]! - dts[i]!)
+  }
+  for (const edit of edits) edit.mediaTime -= origin
+  return Math.max(1, end - origin - delay - dts[last]!)
+}
