@@ -1,9 +1,9 @@
 /** The simulator's only source of time: everything that waits, waits here, so that a test can stand in for time. */
 export type SimulatorClock = {
   /** Wall clock in ms. */
-  now(): number
+  now: () => number
   /** Calls `fn` once after `ms`; the answer cancels it. */
-  after(ms: number, fn: () => void): () => void
+  after: (ms: number, fn: () => void) => () => void
 }
 
 export const realClock: SimulatorClock = {
@@ -15,7 +15,7 @@ export const realClock: SimulatorClock = {
 }
 
 /** The same clock, with one switch that cancels everything still waiting and lets nothing new be scheduled. */
-export function stoppableClock(clock: SimulatorClock): SimulatorClock & { stop(): void } {
+export function stoppableClock(clock: SimulatorClock): SimulatorClock & { stop: () => void } {
   const cancels = new Set<() => void>()
   let stopped = false
   return {

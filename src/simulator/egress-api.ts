@@ -15,8 +15,8 @@ import { LostAnswer, TwirpError } from './twirp-error.ts'
 
 export type EgressDesk = {
   service: TwirpService
-  list(): Egress[]
-  find(egressId: string): Egress
+  list: () => Egress[]
+  find: (egressId: string) => Egress
   /** Whether there is any worker that could take a new egress. */
   workers: { alive: boolean }
 }
@@ -76,7 +76,6 @@ export function createEgressDesk(deps: EgressDeps): EgressDesk {
     if (faults.egressApiUnavailable) throw unknown('unavailable', 'no response from servers')
     return answer()
   }
-  const grant = (grants: { roomRecord?: boolean }) => grants.roomRecord === true
   return {
     workers,
     list: () => [...egresses.values()],
@@ -86,14 +85,20 @@ export function createEgressDesk(deps: EgressDeps): EgressDesk {
       return egress
     },
     service: {
-      StartParticipantEgress: rpc(ParticipantEgressRequest, grant, (value) => start({ case: 'participant', value })),
-      StartTrackCompositeEgress: rpc(TrackCompositeEgressRequest, grant, (value) =>
+      StartParticipantEgress: rpc(ParticipantEgressRequest, mayRecord, (value) =>
+        start({ case: 'participant', value }),
+      ),
+      StartTrackCompositeEgress: rpc(TrackCompositeEgressRequest, mayRecord, (value) =>
         start({ case: 'trackComposite', value }),
       ),
-      StopEgress: rpc(StopEgressRequest, grant, (request) => reachable(() => stop(request))),
-      ListEgress: rpc(ListEgressRequest, grant, (request) => reachable(() => list(request))),
+      StopEgress: rpc(StopEgressRequest, mayRecord, (request) => reachable(() => stop(request))),
+      ListEgress: rpc(ListEgressRequest, mayRecord, (request) => reachable(() => list(request))),
     },
   }
+}
+
+function mayRecord(grants: { roomRecord?: boolean }): boolean {
+  return grants.roomRecord === true
 }
 
 /** Errors from behind LiveKit's message bus are passed on with this prefix. */

@@ -1,5 +1,5 @@
 import type { EgressRequest } from './egress-request.ts'
-import { isShare, type Member, type Rooms, type SharedTrack } from './rooms.ts'
+import { DEFAULT_SHARE, isShare, type Member, type Rooms, type SharedTrack } from './rooms.ts'
 
 /** What there is to record at this moment. */
 export type EgressSource = { video: SharedTrack | undefined; audio: SharedTrack | undefined }
@@ -13,6 +13,12 @@ export function findSource(rooms: Rooms, request: EgressRequest): EgressSource {
   const members: Member[] = [...(rooms.find(request.value.roomName)?.members.values() ?? [])]
   const track = (sid: string) => members.map(({ tracks }) => tracks.get(sid)).find((one) => one !== undefined)
   return { video: track(request.value.videoTrackId), audio: track(request.value.audioTrackId) }
+}
+
+/** Without a picture the size is as good as any. */
+export function pictureForm(video: SharedTrack | undefined): { width: number; height: number; fps: number } {
+  const { width, height, fps } = video ?? DEFAULT_SHARE
+  return { width, height, fps }
 }
 
 /** A participant egress always has sound, be it silence; a track composite only when an audio track was named. */

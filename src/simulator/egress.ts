@@ -1,7 +1,7 @@
 import { DisconnectReason, EgressStatus, ParticipantInfo_Kind, SegmentsInfo } from '@livekit/protocol'
 import { wait, type SimulatorClock } from './clock.ts'
 import { planEgress, resultsOf, setResults, type EgressPlan, type EgressRequest } from './egress-request.ts'
-import { findSource, missingSource, recordsAudio } from './egress-source.ts'
+import { findSource, missingSource, pictureForm, recordsAudio } from './egress-source.ts'
 import type { Faults } from './faults.ts'
 import { startLanding, type Landing } from './landing.ts'
 import { manifestOf } from './manifest.ts'
@@ -18,6 +18,8 @@ export type Egress = EgressPlan & {
   phase: 'starting' | 'active' | 'ending' | 'ended'
   dead: boolean
   joinedAtNs: bigint | undefined
+  /** Its participant or tracks were there once; from then on it waits for media without limit. */
+  sourceSeen: boolean
   pipelineStarted: boolean
   output: { writer: SegmentWriter; landing: Landing; startedAtMs: number } | undefined
 }
@@ -39,7 +41,7 @@ export function nanos(ms: number): bigint {
 /** Creates an egress and lets it join its room. */
 export function launchEgress(deps: EgressDeps, request: EgressRequest, room: { sid: string; name: string }): Egress {
   const plan = planEgress(request, room, nanos(deps.clock.now()))
-  const state = { dead: false, joinedAtNs: undefined, pipelineStarted: false, output: undefined }
+  const state = { dead: false, joinedAtNs: undefined, sourceSeen: false, pipelineStarted: false, output: undefined }
   const egress: Egress = { ...plan, ...state, phase: 'starting' }
   report(deps, egress, 'egress_started')
   deps.clock.after(deps.timing.joinMs, () => joinRoom(deps, egress))
@@ -52,7 +54,7 @@ function joinRoom(deps: EgressDeps, egress: Egress): void {
   deps.rooms.join(egress.info.roomName, { identity: egress.info.egressId, kind: ParticipantInfo_Kind.EGRESS })
   deps.clock.after(deps.timing.sourceWaitMs, () => {
     const missing = missingSource(deps.rooms, egress.request)
-    if (egress.phase === 'starting' && !egress.pipelineStarted && missing) failEgress(deps, egress, missing, 404)
+    if (egress.phase === 'starting' && !egress.sourceSeen && missing) failEgress(deps, egress, missing, 404)
   })
   followSource(deps, egress)
 }
@@ -73,6 +75,7 @@ export function onRoomChange(deps: EgressDeps, egress: Egress, change: RoomChang
 }
 
 function followSource(deps: EgressDeps, egress: Egress): void {
+  egress.sourceSeen ||= missingSource(deps.rooms, egress.request) === undefined
   const { video, audio } = findSource(deps.rooms, egress.request)
   if (egress.phase === 'starting' && !egress.pipelineStarted && (video ?? audio)) {
     egress.pipelineStarted = true
@@ -102,15 +105,21 @@ function startPipeline(deps: EgressDeps, egress: Egress): void {
   const { video, audio } = findSource(deps.rooms, egress.request)
   const startedAtMs = clock.now()
   const { paths, segmentSeconds, writesManifest } = egress
-  const onLost = (message: string) => failEgress(deps, egress, message, 400)
+  const common = { clock, segmentSeconds, startedAtMs }
   const landing = startLanding({
-    ...{ clock, paths, segmentSeconds, writesManifest, startedAtMs, lagMs: timing.landingLagMs, onFailure: onLost },
+    ...common,
+    paths,
+    writesManifest,
+    lagMs: timing.landingLagMs,
+    onFailure: (message) => failEgress(deps, egress, message, 400),
     programDateTimeOffsetMs: timing.programDateTimeOffsetMs,
     isDiskFull: () => faults.diskFull,
   })
   const writer = deps.startWriter({
-    ...{ clock, ffmpegPath: deps.ffmpegPath, segmentSeconds, startedAtMs, onSegment: landing.take },
-    ...{ width: video?.width ?? 640, height: video?.height ?? 360, fps: video?.fps ?? 15 },
+    ...common,
+    ...pictureForm(video),
+    ffmpegPath: deps.ffmpegPath,
+    onSegment: landing.take,
     source: { sourceId: video?.sourceId, beeps: audio !== undefined },
     hasAudio: recordsAudio(egress.request),
     onFailure: (message) => failEgress(deps, egress, message, 500),
@@ -226,8 +235,10 @@ function countLanded({ info, output, paths }: Egress): void {
   const { count, bytes } = output?.landing.landed() ?? { count: 0, bytes: 0 }
   if (count === 0) return
   Object.assign(resultsOf(info), {
-    ...{ size: BigInt(bytes), segmentCount: BigInt(count) },
-    ...{ playlistLocation: paths.playlist, livePlaylistLocation: paths.livePlaylist },
+    size: BigInt(bytes),
+    segmentCount: BigInt(count),
+    playlistLocation: paths.playlist,
+    livePlaylistLocation: paths.livePlaylist,
   })
 }
 

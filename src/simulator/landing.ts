@@ -11,14 +11,14 @@ import type { EncodedSegment } from './ts-splitter.ts'
  */
 export type Landing = {
   /** Lands by itself when its time has come. */
-  take(segment: EncodedSegment): void
+  take: (segment: EncodedSegment) => void
   /** Lands what is left at once, ends both playlists and writes the manifest. */
-  close(manifest: (segments: string[]) => object): Promise<void>
+  close: (manifest: (segments: string[]) => object) => Promise<void>
   /** Nothing lands any more; what landed stays. */
-  abandon(): void
-  landed(): { count: number; bytes: number }
+  abandon: () => void
+  landed: () => { count: number; bytes: number }
   /** Media time of the end of the newest frame that was handed over. */
-  endSeconds(): number
+  endSeconds: () => number
 }
 
 export type LandingOptions = {
@@ -31,7 +31,7 @@ export type LandingOptions = {
   lagMs: number
   isDiskFull: () => boolean
   /** The first write that failed, in egress's words. */
-  onFailure(message: string): void
+  onFailure: (message: string) => void
 }
 
 // Measured: a segment is closed when the whole next one has arrived, and copied a little later.
@@ -47,22 +47,30 @@ export function startLanding(options: LandingOptions): Landing {
   let gone = false
   let endSeconds = 0
 
-  /** One after the other: the promise chain is the queue. Each segment's length is known when the next one has begun. */
+  /** One after the other: the promise chain is the queue. The first write that fails is the last. */
+  function then(write: () => Promise<void>): void {
+    const before = copying
+    copying = (async () => {
+      await before
+      if (gone) return
+      try {
+        await write()
+      } catch (error) {
+        gone = true
+        options.onFailure(`Local upload failed: ${error instanceof Error ? error.message : String(error)}`)
+      }
+    })()
+  }
+
+  /** A segment's length is known when the next one has begun; the last one ends with its last frame. */
   function landNext(last: boolean): void {
     const next = waiting.shift()
     if (!next) return
     next.cancel()
     const { segment } = next
-    const end = waiting[0]?.segment.startSeconds ?? (last ? segment.lastFrameSeconds : undefined)
-    copying = copying.then(async () => {
-      if (gone) return
-      try {
-        await folder.land(segment, (end ?? segment.startSeconds + segmentSeconds) - segment.startSeconds)
-      } catch (error) {
-        gone = true
-        options.onFailure(uploadFailure(error))
-      }
-    })
+    const { startSeconds, lastFrameSeconds } = segment
+    const end = waiting[0]?.segment.startSeconds ?? (last ? lastFrameSeconds : startSeconds + segmentSeconds)
+    then(() => folder.land(segment, end - startSeconds))
   }
 
   return {
@@ -73,8 +81,8 @@ export function startLanding(options: LandingOptions): Landing {
     },
     close: async (manifest) => {
       while (waiting.length > 0) landNext(waiting.length === 1)
+      then(() => folder.end(manifest))
       await copying
-      if (!gone) await folder.end(manifest)
     },
     abandon: () => {
       gone = true
@@ -95,12 +103,12 @@ function createFolder(options: LandingOptions) {
   async function writePlaylists(ended: boolean): Promise<void> {
     const form = { targetDuration: segmentSeconds, ended }
     if (ended || isMainPlaylistDue(entries.length, segmentSeconds)) {
-      await writeFile(paths.playlist, playlistText(entries, { ...form, live: false, sequence: 0 }))
+      await writeText(paths.playlist, playlistText(entries, { ...form, live: false, sequence: 0 }))
     }
     if (!paths.livePlaylist) return
     const newest = entries.slice(-LIVE_ENTRIES)
     const sequence = entries.length - newest.length
-    await writeFile(paths.livePlaylist, playlistText(newest, { ...form, live: true, sequence }))
+    await writeText(paths.livePlaylist, playlistText(newest, { ...form, live: true, sequence }))
   }
 
   return {
@@ -119,7 +127,7 @@ function createFolder(options: LandingOptions) {
     end: async (manifest: (segments: string[]) => object): Promise<void> => {
       if (entries.length === 0) return
       await writePlaylists(true)
-      if (options.writesManifest) await writeFile(paths.manifest, JSON.stringify(manifest(files)))
+      if (options.writesManifest) await writeText(paths.manifest, JSON.stringify(manifest(files)))
     },
   }
 }
@@ -143,6 +151,8 @@ async function copyInPieces(file: string, bytes: Buffer, diskFull: boolean): Pro
   }
 }
 
-function uploadFailure(error: unknown): string {
-  return `Local upload failed: ${error instanceof Error ? error.message : String(error)}`
+/** A directory that was deleted meanwhile comes back, as with egress. */
+async function writeText(file: string, text: string): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true })
+  await writeFile(file, text)
 }

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type { SegmentedFileOutput } from '@livekit/protocol'
+import { SegmentedFileSuffix, type SegmentedFileOutput } from '@livekit/protocol'
 
 /** Where an egress writes, as it makes it out of prefix and playlist names. */
 export type OutputPaths = {
@@ -34,7 +34,7 @@ export function outputPaths(output: SegmentedFileOutput, values: TemplateValues)
     directory: path.join(directory, below),
     nameInPlaylist: below,
     prefix: prefix.base || base,
-    timestampNames: output.filenameSuffix === 1,
+    timestampNames: output.filenameSuffix === SegmentedFileSuffix.TIMESTAMP,
   }
 }
 

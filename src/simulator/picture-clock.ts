@@ -72,10 +72,12 @@ export async function readPictureClock(ffmpegPath: string, file: string): Promis
     'format=gray',
   ].join(',')
   const frames = await decodeVideo(ffmpegPath, file, filter, CELLS * CELL * ROWS * CELL, readCells)
-  return frames.map(({ ptsSeconds, value }, index) => ({ index, ptsSeconds, ...value }))
+  return frames.map(({ ptsSeconds, value: { wallMs, sequence, sourceId } }, index) => {
+    return { index, ptsSeconds, wallMs, sequence, sourceId }
+  })
 }
 
-function readCells(gray: Uint8Array): Moment | { wallMs: null; sequence: null; sourceId: null } {
+function readCells(gray: Uint8Array): Pick<ClockFrame, keyof Moment> {
   const [time, complement, tagAndCrc] = [readRow(gray, 0), readRow(gray, 1), readRow(gray, 2)]
   const tag = tagAndCrc >> 16n
   const valid = (time ^ complement) === (1n << 48n) - 1n && checksum(time, tag) === Number(tagAndCrc & 0xffffn)

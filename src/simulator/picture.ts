@@ -4,7 +4,7 @@ import { drawClock, type Moment } from './picture-clock.ts'
  * The shared screen: a quiet picture, as real shares are, with the machine-readable clock above, the time of day for
  * people, and a bar that moves. yuv420p, drawn once and then only touched where it changes.
  */
-export type Picture = { width: number; height: number; draw(moment: Moment): Buffer; black(): Buffer }
+export type Picture = { width: number; height: number; draw: (moment: Moment) => Buffer; black: () => Buffer }
 
 // 3x5 dots a digit, one row an octal digit.
 const GLYPHS: Record<string, string> = {
@@ -68,8 +68,8 @@ function paintBackground(frame: Buffer, size: Size): void {
 function drawText(luma: Buffer, size: Size, at: { text: string; x: number; y: number; dot: number }): void {
   const left = Math.round(at.x * size.width)
   const top = Math.round(at.y * size.height)
-  for (const [i, sign] of [...at.text].entries()) {
-    for (const [row, bits] of [...(GLYPHS[sign] ?? '00000')].entries()) {
+  for (const [i, sign] of at.text.split('').entries()) {
+    for (const [row, bits] of (GLYPHS[sign] ?? '').split('').entries()) {
       for (let column = 0; column < 3; column++) {
         const lit = (Number(bits) >> (2 - column)) & 1
         const x = left + (i * 4 + column) * at.dot

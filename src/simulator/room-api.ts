@@ -15,12 +15,11 @@ import { rpc, type Grants, type TwirpService } from './twirp.ts'
 export type SentData = { room: string; topic: string | undefined; data: string; destinationIdentities: string[] }
 
 /** The part of the room service that a recording service needs. */
-export function roomService(deps: { rooms: Rooms; faults: Faults; onData(sent: SentData): void }): TwirpService {
+export function roomService(deps: { rooms: Rooms; faults: Faults; onData: (sent: SentData) => void }): TwirpService {
   const { rooms, faults } = deps
   const reachable = () => {
     if (faults.roomServiceUnavailable) throw unknown('unavailable', 'no response from servers')
   }
-  const adminOf = (grants: Grants, { room }: { room: string }) => grants.roomAdmin === true && grants.room === room
 
   return {
     ListParticipants: rpc(ListParticipantsRequest, adminOf, ({ room }) => {
@@ -49,4 +48,8 @@ export function roomService(deps: { rooms: Rooms; faults: Faults; onData(sent: S
       return new SendDataResponse()
     }),
   }
+}
+
+function adminOf(grants: Grants, { room }: { room: string }): boolean {
+  return grants.roomAdmin === true && grants.room === room
 }

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import {
+  AudioTrackFeature,
   BackupCodecPolicy,
+  ClientInfo_Capability,
   Codec,
   DisconnectReason,
   ParticipantInfo,
@@ -14,6 +16,7 @@ import {
   TrackSource,
   TrackType,
   VideoLayer,
+  VideoLayer_Mode,
 } from '@livekit/protocol'
 import { newId, randomText } from './random.ts'
 
@@ -22,6 +25,9 @@ import { newId, randomText } from './random.ts'
 const CODECS = ['audio/PCMU', 'audio/PCMA', 'audio/opus', 'audio/red', 'video/VP8', 'video/H264', 'video/VP9']
   .concat(['video/AV1', 'video/H265', 'video/rtx'])
   .map((mime) => new Codec({ mime }))
+
+const CAPABILITIES = [ClientInfo_Capability.CAP_PACKET_TRAILER, ClientInfo_Capability.CAP_COMPRESSION_DEFLATE_RAW]
+const ONE_LAYER = VideoLayer_Mode.ONE_SPATIAL_LAYER_PER_STREAM
 
 export function newRoom(name: string, nowMs: number): Room {
   return new Room({
@@ -63,7 +69,7 @@ export function newParticipant(options: JoinOptions, nowMs: number): Participant
     ),
     kind,
     attributes: { ...options.attributes },
-    ...(isEgress ? {} : { clientProtocol: 2, capabilities: [1, 2] }),
+    ...(isEgress ? {} : { clientProtocol: 2, capabilities: CAPABILITIES }),
   })
 }
 
@@ -79,22 +85,37 @@ export function leaving(participant: ParticipantInfo, reason: DisconnectReason):
 export type ShareSize = { width: number; height: number }
 
 export function newShareTrack({ width, height }: ShareSize, nowMs: number): TrackInfo {
-  const layer = new VideoLayer({ width, height, bitrate: 3_000_000, ssrc: Math.floor(Math.random() * 2 ** 32) })
+  const layers = [new VideoLayer({ width, height, bitrate: 3_000_000, ssrc: Math.floor(Math.random() * 2 ** 32) })]
   const codec = { mimeType: 'video/H264', mid: '7' }
+  const size = { width, height, layers }
   return new TrackInfo({
-    ...{ sid: newId('TR_VS'), type: TrackType.VIDEO, name: 'screen', width, height, source: TrackSource.SCREEN_SHARE },
-    ...{ layers: [layer], ...codec, stream: 'screen', version: versionAt(nowMs) },
-    codecs: [new SimulcastCodecInfo({ ...codec, cid: randomUUID(), layers: [layer], videoLayerMode: 1 })],
+    ...codec,
+    ...size,
+    sid: newId('TR_VS'),
+    type: TrackType.VIDEO,
+    name: 'screen',
+    source: TrackSource.SCREEN_SHARE,
+    codecs: [new SimulcastCodecInfo({ ...codec, cid: randomUUID(), layers, videoLayerMode: ONE_LAYER })],
+    stream: 'screen',
+    version: versionAt(nowMs),
   })
 }
 
 export function newShareAudioTrack(nowMs: number): TrackInfo {
   const codec = { mimeType: 'audio/opus', mid: '8' }
   return new TrackInfo({
-    ...{ sid: newId('TR_As'), type: TrackType.AUDIO, name: 'screen-audio', source: TrackSource.SCREEN_SHARE_AUDIO },
-    ...{ disableDtx: true, disableRed: true, ...codec, stream: 'screen', version: versionAt(nowMs) },
-    codecs: [new SimulcastCodecInfo({ ...codec, cid: randomUUID(), videoLayerMode: 1 })],
-    ...{ audioFeatures: [1], backupCodecPolicy: BackupCodecPolicy.SIMULCAST },
+    ...codec,
+    sid: newId('TR_As'),
+    type: TrackType.AUDIO,
+    name: 'screen-audio',
+    disableDtx: true,
+    source: TrackSource.SCREEN_SHARE_AUDIO,
+    codecs: [new SimulcastCodecInfo({ ...codec, cid: randomUUID(), videoLayerMode: ONE_LAYER })],
+    disableRed: true,
+    stream: 'screen',
+    version: versionAt(nowMs),
+    audioFeatures: [AudioTrackFeature.TF_NO_DTX],
+    backupCodecPolicy: BackupCodecPolicy.SIMULCAST,
   })
 }
 

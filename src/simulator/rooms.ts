@@ -22,12 +22,12 @@ export type Rooms = ReturnType<typeof createRooms>
 
 export type RoomsDeps = {
   clock: SimulatorClock
-  send(event: WebhookEvent): void
+  send: (event: WebhookEvent) => void
   /** LiveKit's departure timeout, 20 s. */
   roomFinishedMs: number
 }
 
-const DEFAULT_SHARE = { width: 640, height: 360, fps: 15 }
+export const DEFAULT_SHARE = { width: 640, height: 360, fps: 15 }
 
 /** Who is where and shares what. Every change sends the webhook a LiveKit would send, then tells the egresses. */
 export function createRooms(deps: RoomsDeps) {
@@ -81,7 +81,7 @@ export function createRooms(deps: RoomsDeps) {
 
   function leave(roomName: string, identity: string, reason = DisconnectReason.CLIENT_INITIATED, forGood = true): void {
     const { state, member } = find(roomName, identity)
-    for (const sid of [...member.tracks.keys()].toReversed()) unpublish(roomName, identity, sid)
+    for (const sid of Array.from(member.tracks.keys()).toReversed()) unpublish(roomName, identity, sid)
     state.members.delete(identity)
     deps.send(event('participant_left', { room: fullRoom(state), participant: leaving(member.info, reason) }))
     if (!forGood) return
@@ -91,7 +91,7 @@ export function createRooms(deps: RoomsDeps) {
   }
 
   function finish(roomName: string, state: RoomState): void {
-    for (const identity of [...state.members.keys()]) leave(roomName, identity, DisconnectReason.ROOM_CLOSED)
+    for (const identity of state.members.keys()) leave(roomName, identity, DisconnectReason.ROOM_CLOSED)
     rooms.delete(roomName)
     deps.send(event('room_finished', { room: fullRoom(state) }))
   }

@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream'
 import { AUDIO_RATE, beepSamples } from './beep-track.ts'
 import type { SimulatorClock } from './clock.ts'
 import { createPicture } from './picture.ts'
+import { PID } from './ts-tables.ts'
 import { createTsSplitter, PTS_ORIGIN_SECONDS, type EncodedSegment } from './ts-splitter.ts'
 
 /** Whose picture is shown, or none: black; and whether beeps are heard, or silence. */
@@ -23,18 +24,18 @@ export type WriterOptions = {
   segmentSeconds: number
   /** Wall clock of media time 0. */
   startedAtMs: number
-  onSegment(segment: EncodedSegment): void
+  onSegment: (segment: EncodedSegment) => void
   /** The encoder died, or cannot keep up. */
-  onFailure(message: string): void
+  onFailure: (message: string) => void
 }
 
 export type SegmentWriter = {
   /** From now on. */
-  show(source: Source): void
+  show: (source: Source) => void
   /** Ends the stream; resolves when the last piece has been handed over. */
-  finish(): Promise<void>
+  finish: () => Promise<void>
   /** Ends the process at once; nothing more is handed over. */
-  kill(): void
+  kill: () => void
   readonly pid: number | undefined
 }
 
@@ -96,7 +97,7 @@ export const startSegmentWriter: StartWriter = (options) => {
   }
 }
 
-type Feed = { show: SegmentWriter['show']; end(): void; stop(): void }
+type Feed = { show: SegmentWriter['show']; end: () => void; stop: () => void }
 
 function startFeed(options: WriterOptions, child: ChildProcess, onFrozen: () => void): Feed {
   const { clock, fps, startedAtMs } = options
@@ -107,7 +108,6 @@ function startFeed(options: WriterOptions, child: ChildProcess, onFrozen: () => 
   let { source } = options
   let frame = 0
   let sample = 0
-  let cancel = () => {}
 
   function tick(): void {
     const elapsedMs = clock.now() - startedAtMs
@@ -124,7 +124,7 @@ function startFeed(options: WriterOptions, child: ChildProcess, onFrozen: () => 
     cancel = clock.after(startedAtMs + (frame * 1000) / fps - clock.now(), tick)
   }
 
-  cancel = clock.after(startedAtMs - clock.now(), tick)
+  let cancel = clock.after(startedAtMs - clock.now(), tick)
   return {
     show: (changed) => {
       source = changed
@@ -144,32 +144,19 @@ function startFeed(options: WriterOptions, child: ChildProcess, onFrozen: () => 
 function encoderArguments(options: WriterOptions): string[] {
   const { width, height, fps, hasAudio, segmentSeconds } = options
   const gop = fps * segmentSeconds
-  const raw = ['-probesize', '32', '-analyzeduration', '0']
-  const pcm = ['-f', 's16le', '-ar', `${AUDIO_RATE}`, '-ac', '2', ...raw, '-i', 'pipe:3']
-  const aac = ['-c:a', 'aac', '-b:a', '128k']
+  const unprobed = '-probesize 32 -analyzeduration 0'
   return [
-    ...['-hide_banner', '-nostdin', '-loglevel', 'quiet'],
-    ...['-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-s', `${width}x${height}`, '-framerate', `${fps}`],
-    ...[...raw, '-i', 'pipe:0', ...(hasAudio ? pcm : [])],
-    ...['-map', '0:v', ...(hasAudio ? ['-map', '1:a', ...aac] : [])],
-    ...[
-      '-vf',
-      'setsar=1',
-      '-c:v',
-      'libx264',
-      '-preset',
-      'superfast',
-      '-profile:v',
-      'main',
-      '-threads',
-      '1',
-      '-crf',
-      '30',
-    ],
-    ...['-x264-params', `keyint=${gop}:min-keyint=${gop}:scenecut=0:bframes=2:b-adapt=0:rc-lookahead=0:ref=1`],
-    ...['-colorspace', 'bt709', '-color_primaries', 'bt709', '-color_trc', 'bt709', '-color_range', 'tv'],
-    ...['-output_ts_offset', `${PTS_ORIGIN_SECONDS}`, '-muxdelay', '0', '-muxpreload', '0', '-flush_packets', '1'],
-    ...['-pes_payload_size', '0', '-mpegts_pmt_start_pid', '32', '-mpegts_start_pid', '65'],
-    ...['-f', 'mpegts', 'pipe:1'],
+    '-hide_banner -nostdin -loglevel quiet',
+    `-f rawvideo -pix_fmt yuv420p -s ${width}x${height} -framerate ${fps} ${unprobed} -i pipe:0`,
+    hasAudio ? `-f s16le -ar ${AUDIO_RATE} -ac 2 ${unprobed} -i pipe:3` : '',
+    hasAudio ? '-map 0:v -map 1:a -c:a aac -b:a 128k' : '-map 0:v',
+    '-vf setsar=1 -c:v libx264 -preset superfast -profile:v main -threads 1 -crf 30',
+    `-x264-params keyint=${gop}:min-keyint=${gop}:scenecut=0:bframes=2:b-adapt=0:rc-lookahead=0:ref=1`,
+    '-colorspace bt709 -color_primaries bt709 -color_trc bt709 -color_range tv',
+    `-output_ts_offset ${PTS_ORIGIN_SECONDS} -muxdelay 0 -muxpreload 0 -flush_packets 1`,
+    `-pes_payload_size 0 -mpegts_pmt_start_pid ${PID.pmt} -mpegts_start_pid ${PID.video}`,
+    '-f mpegts pipe:1',
   ]
+    .join(' ')
+    .split(/ +/)
 }

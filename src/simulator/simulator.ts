@@ -52,22 +52,22 @@ export type EgressSnapshot = {
 export type Simulator = {
   readonly url: string
   readonly faults: Faults
-  join(room: string, participant: JoinOptions): { participantSid: string }
-  setAttributes(room: string, identity: string, attributes: Record<string, string>): void
-  publishShare(room: string, identity: string, share?: ShareOptions): { trackSid: string }
-  publishShareAudio(room: string, identity: string): { trackSid: string }
-  unpublish(room: string, identity: string, trackSid: string): void
-  leave(room: string, identity: string): void
-  rejoin(room: string, identity: string): { participantSid: string; trackSids: string[] }
-  setWebhookUrls(urls: string[]): void
+  join: (room: string, participant: JoinOptions) => { participantSid: string }
+  setAttributes: (room: string, identity: string, attributes: Record<string, string>) => void
+  publishShare: (room: string, identity: string, share?: ShareOptions) => { trackSid: string }
+  publishShareAudio: (room: string, identity: string) => { trackSid: string }
+  unpublish: (room: string, identity: string, trackSid: string) => void
+  leave: (room: string, identity: string) => void
+  rejoin: (room: string, identity: string) => { participantSid: string; trackSids: string[] }
+  setWebhookUrls: (urls: string[]) => void
   /** SIGKILL of the container: one egress on a worker of its own, or all of them and nobody left to start new ones. */
-  killEgressWorker(egressId?: string): void
-  startEgressWorker(): void
-  killEgressHandler(egressId: string): void
-  egresses(): EgressSnapshot[]
-  webhooksSent(): SentWebhook[]
-  dataSent(): SentData[]
-  stop(): Promise<void>
+  killEgressWorker: (egressId?: string) => void
+  startEgressWorker: () => void
+  killEgressHandler: (egressId: string) => void
+  egresses: () => EgressSnapshot[]
+  webhooksSent: () => SentWebhook[]
+  dataSent: () => SentData[]
+  stop: () => Promise<void>
 }
 
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
@@ -78,8 +78,13 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const data: SentData[] = []
 
   const webhooks = startWebhookQueues({
-    ...{ clock, key: { apiKey, apiSecret }, urls, faults, random: seededRandom(options.seed ?? 1) },
-    ...{ delayMs: timing.webhookDelayMs, retryScale: timing.webhookRetryScale },
+    clock,
+    key: { apiKey, apiSecret },
+    urls,
+    faults,
+    random: seededRandom(options.seed ?? 1),
+    delayMs: timing.webhookDelayMs,
+    retryScale: timing.webhookRetryScale,
   })
   const send = (event: WebhookEvent) => webhooks.send(event)
   const rooms = createRooms({ clock, send, roomFinishedMs: timing.roomFinishedMs })
@@ -145,10 +150,10 @@ function snapshot({ info, dead, output, paths }: ReturnType<Desk['list']>[number
 }
 
 type Running = {
-  clock: { stop(): void }
+  clock: { stop: () => void }
   webhooks: WebhookQueues
   desk: Desk
-  twirp: { stop(): Promise<void> }
+  twirp: { stop: () => Promise<void> }
 }
 
 /** Nothing is drained, as LiveKit drains nothing. When this resolves every child process is gone. */

@@ -10,7 +10,7 @@ export type Grants = VideoGrant
 export type TwirpMethod = (json: string, grants: Grants) => Promise<string>
 export type TwirpService = Record<string, TwirpMethod>
 
-type RequestType<T> = { fromJsonString(json: string, options: { ignoreUnknownFields: boolean }): T }
+type RequestType<T> = { fromJsonString: (json: string, options: { ignoreUnknownFields: boolean }) => T }
 
 /** One method: its request's type, who may call it, and what it answers. */
 export function rpc<T>(
@@ -41,12 +41,12 @@ export type TwirpOptions = {
   services: Record<string, TwirpService>
 }
 
-export async function startTwirp(options: TwirpOptions): Promise<{ url: string; stop(): Promise<void> }> {
+export async function startTwirp(options: TwirpOptions): Promise<{ url: string; stop: () => Promise<void> }> {
   const verifier = new TokenVerifier(options.apiKey, options.apiSecret)
   const server = http.createServer((request, response) => {
     handle(options, verifier, request)
       .then(({ status, type, body }) => response.writeHead(status, { 'Content-Type': type }).end(body))
-      .catch(() => request.destroy())
+      .catch(() => response.destroy())
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -92,7 +92,6 @@ async function authenticate(
   verifier: TokenVerifier,
   header: string | undefined,
 ): Promise<HttpAnswer | { video: Grants }> {
-  const refused = (body: string) => ({ status: 401, type: 'text/plain; charset=utf-8', body: `${body}\n` })
   if (header === undefined) return { video: {} }
   const token = /^Bearer (.+)$/.exec(header)?.[1]
   if (!token) return refused('invalid authorization header. Must start with Bearer ')
@@ -104,6 +103,10 @@ async function authenticate(
     const why = error instanceof Error ? error.message : String(error)
     return refused(`invalid authorization token: ${token}, error: ${why}`)
   }
+}
+
+function refused(body: string): HttpAnswer {
+  return { status: 401, type: 'text/plain; charset=utf-8', body: `${body}\n` }
 }
 
 function issuer(token: string): unknown {

@@ -11,10 +11,10 @@ import { createWebhookPoster, deliver, MAX_AGE_MS, type SentWebhook, type Webhoo
  * 30 s when its turn comes.
  */
 export type WebhookQueues = {
-  send(event: WebhookEvent): void
-  setUrls(urls: string[]): void
-  sent(): SentWebhook[]
-  stop(): void
+  send: (event: WebhookEvent) => void
+  setUrls: (urls: string[]) => void
+  sent: () => SentWebhook[]
+  stop: () => void
 }
 
 export type WebhookOptions = {
@@ -39,14 +39,20 @@ export function startWebhookQueues(options: WebhookOptions): WebhookQueues {
   const queues = new Map<string, Queue>()
   const history: SentWebhook[] = []
   let urls = [...options.urls]
-  let stopped = false
-  const deps = { clock, key: options.key, post: poster.post, retryScale: options.retryScale, isStopped: () => stopped }
+  const state = { stopped: false }
+  const deps = {
+    clock,
+    key: options.key,
+    post: poster.post,
+    retryScale: options.retryScale,
+    isStopped: () => state.stopped,
+  }
 
   async function drain(queue: Queue): Promise<void> {
     if (queue.running) return
     queue.running = true
     await wait(clock, options.delayMs)
-    for (let next = queue.waiting.shift(); next && !stopped; next = queue.waiting.shift()) {
+    for (let next = queue.waiting.shift(); next && !state.stopped; next = queue.waiting.shift()) {
       const behind = queue.waiting[0]
       if (behind && strikes(faults.reorderWebhook, next.event, random)) {
         queue.waiting.shift()
@@ -89,16 +95,16 @@ export function startWebhookQueues(options: WebhookOptions): WebhookQueues {
 
   return {
     send: (event) => {
-      if (stopped) return
+      if (state.stopped) return
       const body = protoJson(event, 'webhook')
       for (const url of urls) enqueue(event, body, url)
     },
     setUrls: (changed) => {
       urls = [...changed]
     },
-    sent: () => history.map((one) => ({ ...one })),
+    sent: () => structuredClone(history),
     stop: () => {
-      stopped = true
+      state.stopped = true
       poster.close()
     },
   }

@@ -27,7 +27,7 @@ export function isRetried(status: number | undefined): boolean {
 export type PostWebhook = (url: string, body: string, token: string) => Promise<number | undefined>
 
 /** One pool of connections. The answer is the HTTP status, or undefined when the connection failed. */
-export function createWebhookPoster(): { post: PostWebhook; close(): void } {
+export function createWebhookPoster(): { post: PostWebhook; close: () => void } {
   const agents = { 'http:': new http.Agent({ keepAlive: true }), 'https:': new https.Agent({ keepAlive: true }) }
   const post: PostWebhook = (url, body, token) =>
     new Promise((resolve) => {
