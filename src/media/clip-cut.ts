@@ -35,9 +35,9 @@ export function cutClip(spans: Span[]): ClipCut {
     addAudioUpTo(layout, (slot) => isOf(audio!, slot, run))
   }
   addAudioUpTo(layout, () => true)
-  const { dts, pts, lastDuration, edits, durationTicks, frameCount } = video
+  const { dts, pts, lastDuration, edit, durationTicks, frameCount } = video
   return {
-    video: { ...config, ...samples, dts, pts, lastDuration, edits },
+    video: { ...config, ...samples, dts, pts, lastDuration, edit },
     audio: audio && { config: audio.config, sizes: layout.audioSizes, edit: audio.edit },
     chunks: layout.chunks,
     parts: layout.parts,

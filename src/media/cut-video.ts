@@ -3,9 +3,10 @@
  *
  * - A span begins with the picture that is on screen at `fromTicks` and is exactly as long as asked for. Its samples
  *   begin at the keyframe before and end with the last one in decode order that is shown before `toTicks`.
- * - Pictures decoded but not shown: before the first span they keep their time and the edit list leaves them out. At a
- *   join of two spans they are squeezed into a tick each, so that the timeline is right even in a player that ignores
- *   all but the first entry of an edit list. Where segments are cut at their keyframes there are none.
+ * - Pictures decoded but not shown: before the first span they keep their time, after the last they follow in steps of a
+ *   tick (or Chromium plays on to their end), and the edit list leaves them out. At a join of two spans they are squeezed into a tick each. An edit list with an entry a span would
+ *   be the tool for that, but ffmpeg, and with it Chromium, puts the second entry a picture too early and shows a
+ *   hidden one. Where spans meet at a keyframe there is nothing to hide.
  * - Presentation times are real; decode times are moved only where a join leaves no room.
  */
 import type { PlacedSegment, TickRange } from './timeline.ts'
@@ -24,7 +25,7 @@ export type VideoCut = {
   dts: Float64Array
   pts: Float64Array
   lastDuration: number
-  edits: Edit[]
+  edit: Edit
   /** What each span became: `fromTicks` moved to the picture shown then. */
   spans: TickRange[]
   durationTicks: number
@@ -36,23 +37,20 @@ export function cutVideo(spans: Span[]): VideoCut {
   const runs = cuts.flatMap((cut) => cut.runs)
   const count = runs.reduce((sum, run) => sum + run.last - run.first + 1, 0)
   const times = { dts: new Float64Array(count), pts: new Float64Array(count) }
-  const edits: Edit[] = []
   let sample = 0
   let end = 0
-  let frameCount = 0
   for (const [i, cut] of cuts.entries()) {
-    const start = end + (i === 0 ? 0 : cuts[i - 1]!.tail.length + cut.lead.length)
-    placeSpan(times, cut, sample, start, i === 0)
-    squeeze(times, cut, sample, start, i === 0)
-    end = start + cut.toTicks - cut.fromTicks
-    addEdit(edits, { mediaTime: start, duration: cut.toTicks - cut.fromTicks })
-    frameCount += cut.count - cut.lead.length - cut.tail.length
+    placeSpan(times, cut, sample, end)
+    if (i > 0) squeeze(times, cuts[i - 1]!, cut, sample, end)
+    end += cut.toTicks - cut.fromTicks
     sample += cut.count
   }
-  const durationTicks = cuts.reduce((sum, cut) => sum + cut.toTicks - cut.fromTicks, 0)
-  const lastDuration = settle(times, edits, end)
+  for (const [i, hidden] of cuts.at(-1)!.tail.entries()) times.pts[sample - cuts.at(-1)!.count + hidden] = end + i
+  const { origin, lastDuration } = settle(times, end)
+  const frameCount = count - cuts[0]!.lead.length - cuts.at(-1)!.tail.length
+  const edit = { mediaTime: -origin, duration: end }
   const ranges = cuts.map(({ fromTicks, toTicks }) => ({ fromTicks, toTicks }))
-  return { runs, ...times, lastDuration, edits, spans: ranges, durationTicks, frameCount }
+  return { runs, ...times, lastDuration, edit, spans: ranges, durationTicks: end, frameCount }
 }
 
 type SpanCut = TickRange & {
@@ -140,7 +138,7 @@ function inOrder(hidden: [sample: number, pts: number][]): number[] {
 type Times = { dts: Float64Array; pts: Float64Array }
 
 /** Real times, so that `fromTicks` comes to lie at `start`; a held picture is shown from there. */
-function placeSpan({ dts, pts }: Times, cut: SpanCut, at: number, start: number, isFirst: boolean): void {
+function placeSpan({ dts, pts }: Times, cut: SpanCut, at: number, start: number): void {
   let sample = at
   for (const { segment, first, last } of cut.runs) {
     const { video } = segment.frameIndex
@@ -151,26 +149,27 @@ function placeSpan({ dts, pts }: Times, cut: SpanCut, at: number, start: number,
       pts[sample] = shown ? start : video.pts[i]! + shift
     }
   }
-  // Decoded as late as possible: `settle` puts them right before what follows.
-  if (!isFirst) for (const hidden of cut.lead) dts[at + hidden] = Infinity
 }
 
-/** Gives pictures that are not shown at a join one tick each. */
-function squeeze({ pts }: Times, cut: SpanCut, at: number, start: number, isFirst: boolean): void {
-  const end = start + cut.toTicks - cut.fromTicks
-  for (const [i, hidden] of cut.tail.entries()) pts[at + hidden] = end + i
-  if (isFirst) return
-  for (const [i, hidden] of cut.lead.entries()) pts[at + hidden] = start - cut.lead.length + i
-}
-
-function addEdit(edits: Edit[], edit: Edit): void {
-  const before = edits.at(-1)
-  if (before && before.mediaTime + before.duration === edit.mediaTime) before.duration += edit.duration
-  else edits.push(edit)
+/**
+ * Gives the pictures that are not shown at a join one tick (11 us) each, the last ones before it: too short for any
+ * screen. They are decoded as late as possible: `settle` puts that right before what follows.
+ */
+function squeeze({ dts, pts }: Times, before: SpanCut, cut: SpanCut, at: number, join: number): void {
+  const hidden = [...before.tail.map((sample) => at - before.count + sample), ...cut.lead.map((sample) => at + sample)]
+  if (hidden.length === 0) return
+  const taken = new Set(pts.subarray(at - before.count, at))
+  let tick = join
+  for (const sample of hidden.toReversed()) {
+    do tick -= 1
+    while (taken.has(tick))
+    pts[sample] = tick
+  }
+  for (const sample of cut.lead) dts[at + sample] = Infinity
 }
 
 /** Makes decode times rise and begin with 0; gives the last sample's duration, which reaches the end of the clip. */
-function settle({ dts, pts }: Times, edits: Edit[], end: number): number {
+function settle({ dts, pts }: Times, end: number): { origin: number; lastDuration: number } {
   const last = dts.length - 1
   if (dts[last] === Infinity) dts[last] = pts[last]!
   for (let i = last - 1; i >= 0; i -= 1) dts[i] = Math.min(dts[i]!, dts[i + 1]! - 1)
@@ -181,6 +180,5 @@ function settle({ dts, pts }: Times, edits: Edit[], end: number): number {
     pts[i] = pts[i]! - origin
     delay = Math.min(delay, pts[i]! - dts[i]!)
   }
-  for (const edit of edits) edit.mediaTime -= origin
-  return Math.max(1, end - origin - delay - dts[last]!)
+  return { origin, lastDuration: Math.max(1, end - origin - delay - dts[last]!) }
 }

@@ -51,10 +51,9 @@ export function tkhd(track: number, duration: number, sound: boolean, width: num
   return fullBox('tkhd', 1, 3, times, ...rest, uint32(width * 65536, height * 65536))
 }
 
-/** 8.6.6; each entry `[duration in the movie's timescale, media time in the track's]`, version 1. */
-export function elst(entries: [duration: number, mediaTime: number][]): Buffer {
-  const bytes = entries.map(([duration, time]) => Buffer.concat([uint64(duration), uint64(time), uint32(0x10000)]))
-  return fullBox('elst', 1, 0, uint32(entries.length), ...bytes)
+/** 8.6.6, version 1, one entry: duration in the movie's timescale, media time in the track's. */
+export function elst(duration: number, mediaTime: number): Buffer {
+  return fullBox('elst', 1, 0, uint32(1), uint64(duration), uint64(mediaTime), uint32(0x10000))
 }
 
 /** 8.4.2; 'und'. */

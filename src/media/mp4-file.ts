@@ -59,7 +59,7 @@ function videoTrak(video: VideoTrack, chunks: Chunk[], places: Places): Buffer {
   const minf = boxes.box('minf', boxes.vmhd(), boxes.dinf(), stbl)
   const mdhd = boxes.mdhd(TICKS_PER_SECOND, dts.at(-1)! + video.lastDuration)
   const tkhd = boxes.tkhd(VIDEO_TRACK, places.durationTicks, false, width, height)
-  const elst = boxes.elst(video.edits.map((edit) => [edit.duration, edit.mediaTime]))
+  const elst = boxes.elst(video.edit.duration, video.edit.mediaTime)
   const mdia = boxes.box('mdia', mdhd, boxes.hdlr('vide'), minf)
   return boxes.box('trak', tkhd, boxes.box('edts', elst), mdia)
 }
@@ -75,7 +75,7 @@ function audioTrak(audio: AudioTrack, chunks: Chunk[], places: Places): Buffer {
   const minf = boxes.box('minf', boxes.smhd(), boxes.dinf(), stbl)
   const mdhd = boxes.mdhd(sampleRateOf(audio), count * FRAME_SAMPLES)
   const tkhd = boxes.tkhd(AUDIO_TRACK, places.durationTicks, true, 0, 0)
-  const elst = boxes.elst([[audio.edit.duration, audio.edit.mediaTime]])
+  const elst = boxes.elst(audio.edit.duration, audio.edit.mediaTime)
   const mdia = boxes.box('mdia', mdhd, boxes.hdlr('soun'), minf)
   return boxes.box('trak', tkhd, boxes.box('edts', elst), mdia)
 }

@@ -25,7 +25,7 @@ export type VideoTrack = VideoConfig & {
   pts: Float64Array
   keys: number[]
   lastDuration: number
-  edits: Edit[]
+  edit: Edit
 }
 
 /** Every frame has 1024 samples, and no frame is missing: what was not recorded is silence. */

@@ -55,30 +55,30 @@ export async function writeVirtualFile(file: VirtualFile, path: string, openSamp
   const hash = createHash('sha256')
   const target = await open(path, 'w')
   const reader: SampleReader = { openSample, key: null, handle: null }
-  // Two buffers: one is written and hashed while the next is filled.
-  let filling = Buffer.allocUnsafe(BLOCK)
-  let writing = Buffer.allocUnsafe(BLOCK)
-  let pending: Promise<void> = Promise.resolve()
-  let position = 0
+  // While one block is written and hashed, the next is read into the other buffer.
+  const buffers = [Buffer.allocUnsafe(BLOCK), Buffer.allocUnsafe(BLOCK)] as const
+  const read = async (n: number): Promise<Buffer> => {
+    const position = n * BLOCK
+    const block = buffers[n % 2 === 0 ? 0 : 1].subarray(0, Math.max(0, Math.min(BLOCK, file.size - position)))
+    await fillBlock(file, reader, block, position)
+    return block
+  }
   try {
-    while (position < file.size) {
-      const block = filling.subarray(0, Math.min(BLOCK, file.size - position))
-      await fillBlock(file, reader, block, position)
-      await pending
-      pending = writeBlock(target, block, position)
-      pending.catch(() => {})
+    let block = await read(0)
+    for (let n = 0; block.length > 0; n += 1) {
+      const work = Promise.allSettled([writeBlock(target, block, n * BLOCK), read(n + 1)])
       hash.update(block)
-      position += block.length
-      ;[filling, writing] = [writing, filling]
+      const [written, next] = await work
+      if (written.status === 'rejected') throw written.reason
+      if (next.status === 'rejected') throw next.reason
+      block = next.value
     }
-    await pending
     await target.sync()
   } finally {
-    await pending.catch(() => {})
     await reader.handle?.close()
     await target.close()
   }
-  return { bytes: position, sha256: hash.digest('hex') }
+  return { bytes: file.size, sha256: hash.digest('hex') }
 }
 
 type Slice = Extract<Part, { key: string }>
