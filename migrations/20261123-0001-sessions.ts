@@ -65,6 +65,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     create index webhook_events_by_participant on webhook_events (participant_sid, event)
     where participant_sid is not null`.execute(db)
   await sql`
+    create index webhook_events_by_track on webhook_events (track_sid, event)
+    where track_sid is not null`.execute(db)
+  await sql`
     create table schedule_runs (
       name text primary key,
       tick timestamptz not null

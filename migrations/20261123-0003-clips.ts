@@ -23,8 +23,10 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       requested_from timestamptz not null,
       requested_to timestamptz not null,
       coverage jsonb not null,
-      status text not null check (status in ('waiting', 'making', 'ready', 'failed')),
+      spans jsonb not null,
+      status text not null check (status in ('waiting', 'ready', 'failed')),
       error text,
+      size_bytes bigint check (size_bytes > 0),
       pressed_at timestamptz not null,
       idempotency_key text,
       reserved_bytes bigint not null check (reserved_bytes >= 0),
@@ -32,11 +34,12 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       created_at timestamptz not null,
       check (requested_from < requested_to),
       check (from_at < to_at),
+      check ((status = 'ready') = (size_bytes is not null)),
       unique (user_id, idempotency_key)
     )`.execute(db)
   await sql`create index replay_clips_by_user on replay_clips (user_id, created_at desc, id desc)`.execute(db)
   await sql`
-    create index replay_clips_unfinished on replay_clips (session_id) where status in ('waiting', 'making')`.execute(db)
+    create index replay_clips_unfinished on replay_clips (session_id) where status = 'waiting'`.execute(db)
   await sql`create index replay_clips_by_file on replay_clips (file_id)`.execute(db)
   await sql`
     create table clip_segments (

@@ -95,7 +95,7 @@ function toConfig(set: z.output<typeof settings>) {
     port: set.PORT,
     dataPath,
     bufferPath,
-    egressPath: set.REPLAY_EGRESS_PATH ?? bufferPath,
+    egressPath: (set.REPLAY_EGRESS_PATH ?? bufferPath).replace(/\/+$/, ''),
     storagePath: resolve(set.REPLAY_STORAGE_PATH ?? join(dataPath, 'replays')),
     bufferDurationMs: set.REPLAY_BUFFER_DURATION_MINUTES * 60_000,
     cleanupBufferMs: set.REPLAY_CLEANUP_BUFFER_MINUTES * 60_000,

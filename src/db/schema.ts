@@ -6,7 +6,7 @@ export type SessionStatus = (typeof SESSION_STATUSES)[number]
 
 export type EndedReason = 'unshared' | 'left' | 'stopped' | 'replaced' | 'lost' | 'failed' | 'limit'
 export type ClockSource = 'measured' | 'estimated'
-export type ClipStatus = 'waiting' | 'making' | 'ready' | 'failed'
+export type ClipStatus = 'waiting' | 'ready' | 'failed'
 
 export interface EgressSessionsTable {
   id: string
@@ -77,6 +77,13 @@ export interface Coverage {
   clock: ClockSource
 }
 
+/** A stretch of one session that a clip shows, in ticks of its media time; a clip is its spans, one after the other. */
+export interface ClipSpan {
+  sessionId: string
+  fromTicks: number
+  toTicks: number
+}
+
 export interface ReplayClipsTable {
   id: string
   user_id: string
@@ -88,8 +95,10 @@ export interface ReplayClipsTable {
   requested_from: Date
   requested_to: Date
   coverage: JSONColumnType<Coverage>
+  spans: JSONColumnType<ClipSpan[]>
   status: ClipStatus
   error: string | null
+  size_bytes: number | null
   pressed_at: Date
   idempotency_key: string | null
   reserved_bytes: number

@@ -7,8 +7,10 @@ export interface JobPayloads {
   start_egress: { sessionId: string }
   /** Stops the egress of a session whose time has come, unless its share came back. */
   stop_egress: { sessionId: string }
-  /** Makes the file of a clip whose last segment has landed, or whose wait is over. */
-  make_clip: { clipId: string }
+  /** Ends a clip's wait for the press at its deadline: it is made of what has landed. */
+  finish_clip: { clipId: string }
+  /** Brings a ready clip to rest: the bytes that are served from segments become a file. */
+  store_clip: { clipId: string }
   /** Deletes a buffer whose grace is over. */
   purge_session: { sessionId: string }
 }
@@ -19,7 +21,8 @@ export type JobName = keyof JobPayloads
 export const MAX_ATTEMPTS: Record<JobName, number> = {
   start_egress: 25,
   stop_egress: 25,
-  make_clip: 5,
+  finish_clip: 25,
+  store_clip: 25,
   purge_session: 25,
 }
 

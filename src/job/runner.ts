@@ -94,7 +94,12 @@ function taskList(log: Log, jobs: JobTable): TaskList {
 
 function logFailures(events: WorkerEvents, log: Log): void {
   events.on('job:error', ({ job, error }) => {
-    const fields = { job: job.task_identifier, ...(job.payload as object), attempt: job.attempts, ...errorFields(error) }
+    const fields = {
+      job: job.task_identifier,
+      ...(job.payload as object),
+      attempt: job.attempts,
+      ...errorFields(error),
+    }
     if (job.attempts >= job.max_attempts) log.error('job given up', fields)
     else log.warn('job failed and will be tried again', fields)
   })

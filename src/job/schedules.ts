@@ -57,12 +57,7 @@ async function claimTick(db: Db, name: string, date: Date): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('schedule_runs')
     .values({ name, tick: tickAt })
-    .onConflict((oc) =>
-      oc
-        .column('name')
-        .doUpdateSet({ tick: tickAt })
-        .where('schedule_runs.tick', '<', tickAt),
-    )
+    .onConflict((oc) => oc.column('name').doUpdateSet({ tick: tickAt }).where('schedule_runs.tick', '<', tickAt))
     .executeTakeFirstOrThrow()
   return numInsertedOrUpdatedRows === 1n
 }

@@ -19,7 +19,9 @@ export function createTokenVerifier(livekit: { apiKey: string; apiSecret: string
   const verifier = new TokenVerifier(livekit.apiKey, livekit.apiSecret)
   return async (token) => {
     const claims = await verifier.verify(token).catch((cause: unknown) => {
-      throw new AppError('unauthorized', 'the access token is not valid: expired, or signed with another key', { cause })
+      throw new AppError('unauthorized', 'the access token is not valid: expired, or signed with another key', {
+        cause,
+      })
     })
     const video = claims.video ?? {}
     return {

@@ -1,4 +1,5 @@
 import { EgressStatus, type EgressInfo } from '@livekit/protocol'
+import { isOurId } from '../own-id.ts'
 
 export type EgressState = 'starting' | 'active' | 'ending' | 'complete' | 'failed' | 'aborted' | 'limit_reached'
 
@@ -45,8 +46,6 @@ export function readEgressInfo(info: EgressInfo, egressPath: string, ended = fal
   }
 }
 
-const SESSION_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
-
 function sessionIdOf(info: EgressInfo, egressPath: string): string | undefined {
   const request = info.request.value
   const outputs = request && 'segmentOutputs' in request ? request.segmentOutputs : []
@@ -54,7 +53,7 @@ function sessionIdOf(info: EgressInfo, egressPath: string): string | undefined {
   for (const path of [info.segmentResults[0]?.playlistName, outputs[0]?.filenamePrefix]) {
     if (!path?.startsWith(`${egressPath}/`)) continue
     const id = path.slice(egressPath.length + 1).split('/')[0]
-    if (id && SESSION_ID.test(id)) return id
+    if (id && isOurId(id)) return id
   }
   return undefined
 }

@@ -56,8 +56,7 @@ export function createEgressApi(
   })
   return {
     start: async (request) => readEgressInfo(await start(client, egressPath, request).catch(livekitError), egressPath),
-    stop: async (egressId) =>
-      client.stopEgress(egressId).then(() => 'stopping' as const, stopOutcome),
+    stop: async (egressId) => client.stopEgress(egressId).then(() => 'stopping' as const, stopOutcome),
     async find(egressId) {
       const infos = await client.listEgress({ egressId }).catch((error: unknown) => {
         if (error instanceof ServerError && error.code === 'not_found') return []

@@ -33,7 +33,8 @@ export function createWebhookReceiver(
   return async (rawBody, authorization) => {
     const event = await receiver.receive(rawBody, authorization).catch(async (cause: unknown) => {
       const signed = authorization !== undefined && (await isSignedBy(verifier, authorization))
-      if (signed && !decodes(rawBody)) throw new AppError('invalid_request', 'the body is no LiveKit webhook', { cause })
+      if (signed && !decodes(rawBody))
+        throw new AppError('invalid_request', 'the body is no LiveKit webhook', { cause })
       throw new AppError('bad_signature', 'the Authorization header does not sign this body', { cause })
     })
     return readEvent(event, egressPath)

@@ -1,0 +1,113 @@
+import { sql } from 'kysely'
+import type { Trx } from '../db/connect.ts'
+import type { ClipSpan, Session } from '../db/schema.ts'
+import { unpackFrameIndex } from '../media/frame-index.ts'
+import { placeSegments, type SourceSegment, type TickRange } from '../media/timeline.ts'
+import { listShareSpans } from '../session/session.repo.ts'
+import type { SessionTimeline } from './cut-plan.ts'
+
+/** The longest that a segment can be: ten seconds, and what egress adds at a republish. */
+const LONGEST_SEGMENT_MS = 30_000
+
+/** Names a sample file to whoever opens it. */
+export const sampleKey = (sessionId: string, fileName: string) => `${sessionId}/${fileName}`
+
+/**
+ * A session's segments around `[from, to)`, their rows locked against deletion until the
+ * caller's transaction ends. Undefined while nothing has landed.
+ */
+export async function loadTimeline(
+  trx: Trx,
+  session: Session,
+  from: Date,
+  to: Date,
+): Promise<SessionTimeline | undefined> {
+  if (!session.clock_origin || !session.clock_source) return undefined
+  const originMs = session.clock_origin.getTime()
+  const rows = await lockSegments(trx, session.id, from.getTime() - originMs, to.getTime() - originMs)
+  const spans = await listShareSpans(trx, session.id)
+  return {
+    sessionId: session.id,
+    originMs,
+    clock: session.clock_source,
+    placed: placeSegments(rows.flatMap((row) => sourceSegment(session.id, row))),
+    unreadable: rows.filter((row) => !row.frame_index).map(rangeOf),
+    shared: spans.map((span) => ({ fromMs: span.shared_from.getTime(), toMs: span.shared_to?.getTime() })),
+    expiredBefore: (await findExpiredMs(trx, session.id)) * 90,
+    isGrowing: session.status !== 'ended' && session.status !== 'failed',
+  }
+}
+
+interface SegmentRow {
+  sequence: number
+  start_ms: number
+  duration_ms: number
+  file_name: string
+  frame_index: Buffer | null
+}
+
+async function lockSegments(trx: Trx, sessionId: string, fromMs: number, toMs: number): Promise<SegmentRow[]> {
+  return trx
+    .selectFrom('segments')
+    .leftJoin('segment_frames', (join) =>
+      join
+        .onRef('segment_frames.session_id', '=', 'segments.session_id')
+        .onRef('segment_frames.sequence', '=', 'segments.sequence'),
+    )
+    .select(['segments.sequence', 'start_ms', 'duration_ms', 'file_name', 'frame_index'])
+    .where('segments.session_id', '=', sessionId)
+    .where('deleted_at', 'is', null)
+    .where('start_ms', '<', Math.ceil(toMs))
+    .where('start_ms', '>=', Math.floor(fromMs) - LONGEST_SEGMENT_MS)
+    .orderBy('start_ms')
+    .forShare('segments')
+    .execute()
+}
+
+/** Where the oldest deleted segments end: what was asked for before that is gone for its age. */
+async function findExpiredMs(trx: Trx, sessionId: string): Promise<number> {
+  const { expired } = await trx
+    .selectFrom('segments')
+    .select(sql<number | null>`max(start_ms + duration_ms)`.as('expired'))
+    .where('session_id', '=', sessionId)
+    .where('deleted_at', 'is not', null)
+    .executeTakeFirstOrThrow()
+  return expired ?? -Infinity
+}
+
+const rangeOf = (row: SegmentRow): TickRange => ({
+  fromTicks: row.start_ms * 90,
+  toTicks: (row.start_ms + row.duration_ms) * 90,
+})
+
+function sourceSegment(sessionId: string, row: SegmentRow): SourceSegment[] {
+  if (!row.frame_index) return []
+  const frameIndex = unpackFrameIndex(row.frame_index)
+  return [{ key: sampleKey(sessionId, row.file_name), sequence: row.sequence, startMs: row.start_ms, frameIndex }]
+}
+
+/** The segments that a clip has pinned, of one of its sessions. */
+export async function listPinnedSegments(
+  db: Pick<Trx, 'selectFrom'>,
+  clipId: string,
+  sessionId: ClipSpan['sessionId'],
+): Promise<SourceSegment[]> {
+  const rows = await db
+    .selectFrom('clip_segments')
+    .innerJoin('segments', (join) =>
+      join
+        .onRef('segments.session_id', '=', 'clip_segments.session_id')
+        .onRef('segments.sequence', '=', 'clip_segments.sequence'),
+    )
+    .innerJoin('segment_frames', (join) =>
+      join
+        .onRef('segment_frames.session_id', '=', 'clip_segments.session_id')
+        .onRef('segment_frames.sequence', '=', 'clip_segments.sequence'),
+    )
+    .select(['segments.sequence', 'start_ms', 'duration_ms', 'file_name', 'frame_index'])
+    .where('clip_id', '=', clipId)
+    .where('clip_segments.session_id', '=', sessionId)
+    .orderBy('segments.sequence')
+    .execute()
+  return rows.flatMap((row) => sourceSegment(sessionId, row))
+}

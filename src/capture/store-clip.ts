@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { v7 as uuidv7 } from 'uuid'
+import { deletePins, findClip, lockClip, recordFile, setClip, type ClipWithFile } from '../clip/clip.repo.ts'
+import { changeReserved, changeUsed } from '../clip/quota.ts'
+import type { Now } from '../clock.ts'
+import type { Attempt } from '../job/runner.ts'
+import type { Log } from '../log.ts'
+import { writeVirtualFile, type Written } from '../media/virtual-file.ts'
+import { loadClipMedia, openSampleIn, storedPath, type ClipMediaCache, type MediaDeps } from './clip-media.ts'
+import { proveClipFile } from './prove-clip-file.ts'
+
+export interface StoreDeps extends MediaDeps {
+  now: Now
+  log: Log
+  storagePath: string
+  mediaCache: ClipMediaCache
+}
+
+/**
+ * The job `store_clip`: writes the bytes that are being served to where they stay,
+ * proves the file, and lets the pins go. A kill at any point leaves a temporary file that
+ * the next try overwrites, or a file whose row the next try writes. After the last try
+ * the clip says why; it is served from its segments all the same.
+ */
+export async function storeClip(deps: StoreDeps, { clipId }: { clipId: string }, attempt: Attempt): Promise<string> {
+  const clip = await findClip(deps.db, clipId)
+  if (clip?.status !== 'ready' || clip.file_id) return 'not_needed'
+  const path = clipPath(clip)
+  try {
+    const written = await writeClipFile(deps, clip, path)
+    return await settle(deps, clip, path, written)
+  } catch (error) {
+    if (attempt.last) await sayWhy(deps, clipId)
+    throw error
+  }
+}
+
+/** `<user id hash>/<clip id>.mp4`: nothing that came from outside is in it. */
+export function clipPath(clip: { id: string; user_id: string }): string {
+  return `${createHash('sha256').update(clip.user_id).digest('hex').slice(0, 24)}/${clip.id}.mp4`
+}
+
+async function writeClipFile(deps: StoreDeps, clip: ClipWithFile, path: string): Promise<Written> {
+  const destination = storedPath(deps.storagePath, path)
+  const { mp4 } = await loadClipMedia(deps, deps.mediaCache, clip)
+  await mkdir(dirname(destination), { recursive: true })
+  const temporary = `${destination}.tmp`
+  const written = await writeVirtualFile(mp4, temporary, openSampleIn(deps.bufferPath))
+  await proveClipFile(temporary, mp4)
+  await rename(temporary, destination)
+  await syncDirectory(dirname(destination))
+  return written
+}
+
+async function settle(deps: StoreDeps, clip: ClipWithFile, path: string, written: Written): Promise<string> {
+  const stored = await deps.db.transaction().execute(async (trx) => {
+    const locked = await lockClip(trx, clip.id)
+    if (!locked) return false
+    const fileId = uuidv7()
+    const file = { id: fileId, path, size_bytes: written.bytes, sha256: written.sha256 }
+    await recordFile(trx, { ...file, mime_type: 'video/mp4', created_at: deps.now() })
+    await changeReserved(trx, clip.user_id, -locked.reserved_bytes)
+    await changeUsed(trx, clip.user_id, written.bytes)
+    await deletePins(trx, clip.id)
+    await setClip(trx, clip.id, { file_id: fileId, reserved_bytes: 0, error: null })
+    return true
+  })
+  deps.mediaCache.delete(clip.id)
+  if (!stored) await rm(storedPath(deps.storagePath, path), { force: true })
+  deps.log.info(stored ? 'clip stored' : 'clip deleted while it was stored', {
+    clipId: clip.id,
+    sizeBytes: written.bytes,
+  })
+  return stored ? 'stored' : 'deleted'
+}
+
+async function sayWhy(deps: StoreDeps, clipId: string): Promise<void> {
+  await deps.db
+    .transaction()
+    .execute((trx) =>
+      setClip(trx, clipId, { error: 'the file could not be written; the clip is served from its segments' }),
+    )
+}
+
+/** A rename is on the disk once its directory is. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r')
+  await directory.sync().finally(() => directory.close())
+}

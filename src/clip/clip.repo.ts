@@ -1,0 +1,113 @@
+import { sql, type Insertable, type Updateable } from 'kysely'
+import type { Db, Trx } from '../db/connect.ts'
+import type { Clip, ReplayClipsTable, StoredFile } from '../db/schema.ts'
+
+/** A clip with its file, once it has one. */
+export interface ClipWithFile extends Clip {
+  sha256: string | null
+  file_path: string | null
+  room: string
+}
+
+const withFile = (db: Db) =>
+  db
+    .selectFrom('replay_clips')
+    .innerJoin('egress_sessions', 'egress_sessions.id', 'replay_clips.session_id')
+    .leftJoin('files', 'files.id', 'replay_clips.file_id')
+    .selectAll('replay_clips')
+    .select(['files.sha256', 'files.path as file_path', 'egress_sessions.room'])
+
+export async function findClip(db: Db, id: string): Promise<ClipWithFile | undefined> {
+  return withFile(db).where('replay_clips.id', '=', id).executeTakeFirst()
+}
+
+export async function findClipByKey(db: Db, userId: string, key: string): Promise<ClipWithFile | undefined> {
+  return withFile(db).where('replay_clips.user_id', '=', userId).where('idempotency_key', '=', key).executeTakeFirst()
+}
+
+export interface ClipQuery {
+  userId: string
+  communityId: string | undefined
+  limit: number
+  offset: number
+}
+
+/** Newest first, and how many there are in all. */
+export async function listClips(db: Db, query: ClipQuery): Promise<{ clips: ClipWithFile[]; total: number }> {
+  const { userId, communityId } = query
+  const clips = await withFile(db)
+    .where('replay_clips.user_id', '=', userId)
+    .$if(communityId !== undefined, (qb) => qb.where('replay_clips.community_id', '=', communityId ?? ''))
+    .orderBy('replay_clips.created_at', 'desc')
+    .orderBy('replay_clips.id', 'desc')
+    .limit(query.limit)
+    .offset(query.offset)
+    .execute()
+  const { total } = await db
+    .selectFrom('replay_clips')
+    .select((eb) => eb.fn.countAll<number>().as('total'))
+    .where('user_id', '=', userId)
+    .$if(communityId !== undefined, (qb) => qb.where('community_id', '=', communityId ?? ''))
+    .executeTakeFirstOrThrow()
+  return { clips, total }
+}
+
+export async function listWaitingClips(db: Db, sessionId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('replay_clips')
+    .select('id')
+    .where('session_id', '=', sessionId)
+    .where('status', '=', 'waiting')
+    .execute()
+  return rows.map((row) => row.id)
+}
+
+export async function lockClip(trx: Trx, id: string): Promise<Clip | undefined> {
+  return trx.selectFrom('replay_clips').selectAll().where('id', '=', id).forUpdate().executeTakeFirst()
+}
+
+/** False when the owner already has a clip with this idempotency key. */
+export async function recordClip(trx: Trx, clip: Insertable<ReplayClipsTable>): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await trx
+    .insertInto('replay_clips')
+    .values(clip)
+    .onConflict((oc) => oc.columns(['user_id', 'idempotency_key']).doNothing())
+    .executeTakeFirstOrThrow()
+  return numInsertedOrUpdatedRows === 1n
+}
+
+/** Changes a clip and tells whoever waits for it. */
+export async function setClip(trx: Trx, id: string, change: Updateable<ReplayClipsTable>): Promise<void> {
+  await trx.updateTable('replay_clips').set(change).where('id', '=', id).execute()
+  await sql`select pg_notify('clip_changed', ${id})`.execute(trx)
+}
+
+/** Keeps segments from being deleted while the clip needs them. */
+export async function recordPins(
+  trx: Trx,
+  clipId: string,
+  segments: { sessionId: string; sequence: number }[],
+): Promise<void> {
+  const rows = segments.map(({ sessionId, sequence }) => ({ clip_id: clipId, session_id: sessionId, sequence }))
+  if (rows.length === 0) return
+  await trx
+    .insertInto('clip_segments')
+    .values(rows)
+    .onConflict((oc) => oc.doNothing())
+    .execute()
+}
+
+export async function deletePins(trx: Trx, clipId: string): Promise<void> {
+  await trx.deleteFrom('clip_segments').where('clip_id', '=', clipId).execute()
+}
+
+export async function recordFile(trx: Trx, file: StoredFile): Promise<void> {
+  await trx.insertInto('files').values(file).execute()
+}
+
+/** Deletes a clip with its pins, and its file's row if it has one. */
+export async function deleteClipRows(trx: Trx, clip: Pick<Clip, 'id' | 'file_id'>): Promise<void> {
+  if (clip.file_id) await trx.deleteFrom('files').where('id', '=', clip.file_id).execute()
+  await trx.deleteFrom('replay_clips').where('id', '=', clip.id).execute()
+  await sql`select pg_notify('clip_changed', ${clip.id})`.execute(trx)
+}

@@ -1,0 +1,59 @@
+import { sql } from 'kysely'
+import type { Db, Trx } from '../db/connect.ts'
+import { AppError } from '../errors.ts'
+
+/*
+ * A user's bytes: `used` is the sum of the files, `reserved` the sum of what clips on
+ * their way to a file will need. Both change only here, in the transaction that changes
+ * the clip or the file.
+ */
+
+export interface Quota {
+  usedBytes: number
+  limitBytes: number
+  remainingBytes: number
+}
+
+export async function findQuota(db: Db, userId: string, defaultLimit: number): Promise<Quota> {
+  const row = await db.selectFrom('user_quotas').selectAll().where('user_id', '=', userId).executeTakeFirst()
+  const usedBytes = (row?.used_bytes ?? 0) + (row?.reserved_bytes ?? 0)
+  const limitBytes = row?.limit_bytes ?? defaultLimit
+  return { usedBytes, limitBytes, remainingBytes: Math.max(0, limitBytes - usedBytes) }
+}
+
+/** Reserves room for a clip to come, atomically. Throws `quota_exceeded`, with the numbers. */
+export async function reserveQuota(trx: Trx, userId: string, bytes: number, defaultLimit: number): Promise<void> {
+  await trx
+    .insertInto('user_quotas')
+    .values({ user_id: userId, limit_bytes: null })
+    .onConflict((oc) => oc.column('user_id').doNothing())
+    .execute()
+  const { numUpdatedRows } = await trx
+    .updateTable('user_quotas')
+    .set({ reserved_bytes: sql<number>`reserved_bytes + ${bytes}` })
+    .where('user_id', '=', userId)
+    .where(sql<boolean>`used_bytes + reserved_bytes + ${bytes} <= coalesce(limit_bytes, ${defaultLimit})`)
+    .executeTakeFirstOrThrow()
+  if (numUpdatedRows === 1n) return
+  const { usedBytes, limitBytes } = await findQuota(trx, userId, defaultLimit)
+  const details = { usedBytes, limitBytes, neededBytes: bytes }
+  throw new AppError('quota_exceeded', 'this clip does not fit into what is left of the quota', { details })
+}
+
+/** Changes what is reserved, when a clip's size becomes known (`bytes` is the difference) or it will not need it. */
+export async function changeReserved(trx: Trx, userId: string, bytes: number): Promise<void> {
+  await trx
+    .updateTable('user_quotas')
+    .set({ reserved_bytes: sql<number>`reserved_bytes + ${bytes}` })
+    .where('user_id', '=', userId)
+    .execute()
+}
+
+/** A file came (positive) or went (negative). */
+export async function changeUsed(trx: Trx, userId: string, bytes: number): Promise<void> {
+  await trx
+    .updateTable('user_quotas')
+    .set({ used_bytes: sql<number>`used_bytes + ${bytes}` })
+    .where('user_id', '=', userId)
+    .execute()
+}

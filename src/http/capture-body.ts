@@ -1,0 +1,72 @@
+import { z } from 'zod'
+import { AppError } from '../errors.ts'
+
+const DURATIONS = [1, 2, 5, 10] as const
+
+/** How far a client's own clock may be trusted for the moment of its press. */
+const PRESSED_WITHIN_MS = 60_000
+
+const instant = (what: string) =>
+  z.iso
+    .datetime({ offset: true, error: `${what}, for example 2026-11-22T17:02:00.000Z` })
+    .transform((iso) => new Date(iso))
+
+export const captureBody = z
+  .strictObject({
+    durationMinutes: z
+      .union(
+        DURATIONS.map((minutes) => z.literal(minutes)),
+        `one of ${DURATIONS.join(', ')}`,
+      )
+      .optional(),
+    lastSeconds: z.number('a number of seconds').positive('more than 0').optional(),
+    from: instant('an instant').optional(),
+    to: instant('an instant').optional(),
+    title: z.string().trim().min(1, '1 to 200 characters').max(200, '1 to 200 characters').optional(),
+    pressedAt: instant('an instant').optional(),
+    userId: z.string().min(1).max(512).optional(),
+  })
+  .superRefine((body, context) => {
+    const ways = [body.durationMinutes, body.lastSeconds, body.from ?? body.to].filter((way) => way !== undefined)
+    if (ways.length !== 1) context.addIssue('give exactly one of durationMinutes, lastSeconds, or from and to')
+    if ((body.from === undefined) !== (body.to === undefined))
+      context.addIssue({ code: 'custom', path: [body.from ? 'to' : 'from'], message: 'from and to go together' })
+    if (body.from && body.to && body.from >= body.to)
+      context.addIssue({ code: 'custom', path: ['to'], message: 'later than from' })
+  })
+
+export type CaptureBody = z.output<typeof captureBody>
+
+export interface Wanted {
+  from: Date
+  to: Date
+  pressedAt: Date
+}
+
+/**
+ * The range that a request means. The press is its arrival, or the client's own clock if
+ * that lies within the last minute. Throws `invalid_request` for one that reaches beyond
+ * the press or is longer than the buffer.
+ */
+export function wantedRange(body: CaptureBody, arrivedAt: Date, bufferDurationMs: number): Wanted {
+  const age = body.pressedAt ? arrivedAt.getTime() - body.pressedAt.getTime() : undefined
+  const isTrusted = age !== undefined && age >= 0 && age <= PRESSED_WITHIN_MS
+  const pressedAt = isTrusted && body.pressedAt ? body.pressedAt : arrivedAt
+  const lengthMs = body.durationMinutes ? body.durationMinutes * 60_000 : (body.lastSeconds ?? 0) * 1000
+  const to = body.to ?? pressedAt
+  const from = body.from ?? new Date(to.getTime() - lengthMs)
+  if (to.getTime() > arrivedAt.getTime() + 1000) throw new AppError('invalid_request', 'to: not in the future')
+  if (to.getTime() - from.getTime() > bufferDurationMs)
+    throw new AppError('invalid_request', `the range: at most ${bufferDurationMs / 60_000} minutes are kept`)
+  return { from, to, pressedAt }
+}
+
+/** `Prefer` (RFC 7240): whether to answer at once, and how long to wait otherwise. */
+export function readPrefer(header: string | undefined): { isAsync: boolean; waitMs: number | undefined } {
+  const preferences = (header ?? '').split(',').map((preference) => preference.trim().toLowerCase())
+  const wait = preferences.map((preference) => /^wait=(\d{1,4})$/.exec(preference)?.[1]).find(Boolean)
+  return {
+    isAsync: preferences.includes('respond-async'),
+    waitMs: wait === undefined ? undefined : Number(wait) * 1000,
+  }
+}

@@ -1,0 +1,68 @@
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Request, Response } from 'express'
+import parseRange from 'range-parser'
+import { AppError } from '../errors.ts'
+
+export interface Served {
+  size: number
+  /** Strong: these bytes never change. */
+  etag: string
+  type: string
+  disposition: string
+  /** The bytes `[start, end)`. */
+  read(start: number, end: number): Readable
+}
+
+/**
+ * Answers GET and HEAD for bytes that never change, with conditions and a single range
+ * (RFC 9110, sections 13 and 14). Several ranges are answered with the whole, as 14.2 allows.
+ * Throws `range_not_satisfiable`.
+ */
+export async function serveBytes(req: Request, res: Response, file: Served): Promise<void> {
+  res.set({
+    ETag: file.etag,
+    'Accept-Ranges': 'bytes',
+    'Cache-Control': 'private, max-age=31536000, immutable',
+    'Content-Disposition': file.disposition,
+  })
+  res.type(file.type)
+  if (req.fresh) {
+    res.status(304).end()
+    return
+  }
+  const range = wantedRange(req, res, file)
+  if (range) res.status(206).set('Content-Range', `bytes ${range.start}-${range.end - 1}/${file.size}`)
+  const { start, end } = range ?? { start: 0, end: file.size }
+  res.set('Content-Length', String(end - start))
+  if (req.method === 'HEAD') {
+    res.end()
+    return
+  }
+  await pipeline(file.read(start, end), res).catch((error: unknown) => {
+    // A viewer who seeks or leaves closes the connection: that is no failure of ours.
+    if (!res.destroyed || !isPrematureClose(error)) throw error
+  })
+}
+
+function isPrematureClose(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'
+}
+
+function wantedRange(req: Request, res: Response, file: Served): { start: number; end: number } | undefined {
+  const header = req.get('range')
+  const condition = req.get('if-range')
+  // RFC 9110, 13.1.5: the range counts only if these are the bytes that the client has the rest of.
+  if (header === undefined || (condition !== undefined && condition !== file.etag)) return undefined
+  const ranges = parseRange(file.size, header)
+  if (ranges === -1) {
+    res.set('Content-Range', `bytes */${file.size}`)
+    res.removeHeader('ETag')
+    res.removeHeader('Content-Disposition')
+    res.removeHeader('Cache-Control')
+    const details = { sizeBytes: file.size }
+    throw new AppError('range_not_satisfiable', `the file has ${file.size} bytes`, { details })
+  }
+  if (ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1 || !ranges[0]) return undefined
+  return { start: ranges[0].start, end: ranges[0].end + 1 }
+}

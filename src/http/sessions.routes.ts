@@ -1,0 +1,78 @@
+import { Router } from 'express'
+import { z } from 'zod'
+import { describeBuffer } from '../capture/describe-buffer.ts'
+import { SESSION_STATUSES, type Session } from '../db/schema.ts'
+import type { Db } from '../db/connect.ts'
+import { AppError } from '../errors.ts'
+import { isOurId } from '../own-id.ts'
+import { findSession, listSessionsWithBuffer } from '../session/session.repo.ts'
+import { startByHand, stopByHand, type ByHandDeps } from '../session/by-hand.ts'
+import { QUALITIES } from '../config.ts'
+import { actingUser, assertActsFor, assertSeesRoom, callerOf } from './access.ts'
+import { presentSession } from './present.ts'
+
+export interface SessionRoutesDeps extends ByHandDeps {
+  db: Db
+}
+
+const room = z.string('the name of a room').min(1, 'the name of a room').max(512)
+
+const listQuery = z.object({
+  room,
+  status: z.enum(SESSION_STATUSES, `one of ${SESSION_STATUSES.join(', ')}`).optional(),
+})
+
+const startBody = z.strictObject({
+  room,
+  userId: z.string().min(1).max(512).optional(),
+  communityId: z.string().min(1).max(200).optional(),
+  quality: z.enum(QUALITIES, `one of ${QUALITIES.join(', ')}`).optional(),
+})
+
+/** `/v1/sessions`: what is being kept, and starting and stopping it by hand. */
+export function sessionRoutes(deps: SessionRoutesDeps): Router {
+  const router = Router()
+  const present = async (session: Session) =>
+    presentSession(session, await describeBuffer(deps.db, session), deps.now())
+
+  router.get('/sessions', async (req, res) => {
+    const query = listQuery.parse(req.query)
+    assertSeesRoom(callerOf(res), query.room)
+    const found = await listSessionsWithBuffer(deps.db, query.room)
+    const wanted = found.filter((session) => query.status === undefined || session.status === query.status)
+    res.json({ sessions: await Promise.all(wanted.map(present)) })
+  })
+
+  router.post('/sessions', async (req, res) => {
+    const body = startBody.parse(req.body)
+    const caller = callerOf(res)
+    const userId = body.userId ?? actingUser(caller, undefined)
+    assertActsFor(caller, body.room, userId)
+    const session = await startByHand(deps, { ...body, userId })
+    res
+      .status(201)
+      .location(`/v1/sessions/${session.id}`)
+      .json(await present(session))
+  })
+
+  router.get('/sessions/:id', async (req, res) => {
+    const session = await requireSession(deps.db, req.params.id)
+    assertSeesRoom(callerOf(res), session.room)
+    res.json(await present(session))
+  })
+
+  router.delete('/sessions/:id', async (req, res) => {
+    const session = await requireSession(deps.db, req.params.id)
+    assertActsFor(callerOf(res), session.room, session.user_id)
+    res.json(await present(await stopByHand(deps, session.id)))
+  })
+
+  return router
+}
+
+/** Throws `not_found`. */
+export async function requireSession(db: Db, id: string): Promise<Session> {
+  const session = isOurId(id) ? await findSession(db, id) : undefined
+  if (!session) throw new AppError('not_found', 'there is no such session')
+  return session
+}

@@ -1,0 +1,45 @@
+import { parseConfig } from './config.ts'
+import { AppError, ConfigError } from './errors.ts'
+import { createLog, errorFields, type Log } from './log.ts'
+import { startService } from './service.ts'
+
+/** Exit codes: 0 stopped, 1 could not start or failed, 2 settings are wrong, 130 forced by a second signal. */
+try {
+  process.loadEnvFile()
+} catch (error) {
+  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+}
+
+try {
+  const config = parseConfig(process.env)
+  const log = createLog({ level: config.logLevel, readable: process.stderr.isTTY })
+  await run(config, log)
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error
+  process.stderr.write(`livekit-replay cannot start with these settings:\n\n${error.message}\n\nSee README.md.\n`)
+  process.exitCode = 2
+}
+
+async function run(config: ReturnType<typeof parseConfig>, log: Log): Promise<void> {
+  try {
+    const service = await startService(config, { log })
+    log.info('livekit-replay started', { url: service.url, webhook: `${service.url}/webhooks/livekit` })
+    stopOnSignals(log, () => service.stop())
+  } catch (error) {
+    if (error instanceof AppError) log.error(error.message, { code: error.code })
+    else log.error('livekit-replay could not start', errorFields(error))
+    process.exitCode = 1
+  }
+}
+
+function stopOnSignals(log: Log, stop: () => Promise<void>): void {
+  let stopping = false
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (stopping) process.exit(130)
+    stopping = true
+    log.info('stopping', { signal })
+    void stop().then(() => log.info('stopped'))
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+}

@@ -1,0 +1,181 @@
+import { createServer, type Server } from 'node:http'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { createClipMediaCache } from './capture/clip-media.ts'
+import { finishClip, finishWaitingClips } from './capture/finish-clip.ts'
+import { storeClip } from './capture/store-clip.ts'
+import { systemNow, type Now } from './clock.ts'
+import type { Config } from './config.ts'
+import { createDb, createPool, type Db } from './db/connect.ts'
+import { startEmbeddedPostgres } from './db/embedded.ts'
+import { startListener } from './db/listen.ts'
+import { migrate } from './db/migrate.ts'
+import { freeBytes } from './disk.ts'
+import { AppError } from './errors.ts'
+import { createApp } from './http/app.ts'
+import { migrateJobs, startJobs, type JobTable } from './job/runner.ts'
+import { startSchedules, type Schedule } from './job/schedules.ts'
+import type { Stop } from './job/stop.ts'
+import { freeJobsOfDeadWorkers } from './job/worker-lock.ts'
+import { createTokenVerifier } from './livekit/access-token.ts'
+import { createEgressApi } from './livekit/egress.ts'
+import { createRoomApi } from './livekit/room-service.ts'
+import { createWebhookReceiver } from './livekit/webhook-event.ts'
+import { errorFields, type Log } from './log.ts'
+import { purgeSession, retainSegments } from './segment/retention.ts'
+import { startWatcher, type Watcher } from './segment/watcher.ts'
+import { sweepOrphans } from './session/orphans.ts'
+import { reconcile } from './session/reconcile.ts'
+import { startEgress } from './session/start-egress.ts'
+import { stopEgress } from './session/stop-egress.ts'
+
+/** What tests stand in for. */
+export interface Overrides {
+  now?: Now
+  log: Log
+}
+
+export interface Service {
+  /** Where it answers, once started. */
+  readonly url: string
+  readonly db: Db
+  readonly schedules: Record<'reconcile' | 'retain_segments' | 'sweep_orphans' | 'free_jobs', Schedule['run']>
+  stop: Stop
+}
+
+/**
+ * Starts everything, in this order: database, tables, watcher with its back-fill, jobs,
+ * schedules, HTTP. What was started is stopped in reverse, also when a later part fails.
+ */
+export async function startService(config: Config, { now = systemNow, log }: Overrides): Promise<Service> {
+  const stops: Stop[] = []
+  const stop = () => stopAll(stops, log)
+  try {
+    const connectionString = config.databaseUrl ?? (await startDatabase(config, log, stops))
+    const pool = createPool(connectionString, log)
+    const db = createDb(pool)
+    stops.push(() => db.destroy())
+    await migrate(db, log)
+    await migrateJobs({ pool, connectionString, log })
+    await freeJobsOfDeadWorkers(db)
+    const listener = await startListener(connectionString, log)
+    stops.push(() => listener.stop())
+
+    const deps = createDeps(config, db, now, log)
+    const node = hostname()
+    let watcher: Watcher | undefined
+    const forget = (sessionId: string) => watcher?.forget(sessionId)
+    const onLanded = (sessionId: string) => {
+      finishWaitingClips(deps, sessionId).catch((error: unknown) => {
+        log.warn('waiting clips not finished yet', { sessionId, ...errorFields(error) })
+      })
+    }
+    watcher = await startWatcher({ ...deps, node, onLanded }, { polling: config.watchPolling })
+    stops.push(() => watcher.stop())
+
+    const retention = { ...deps, forget }
+    stops.push(await startJobs({ pool, connectionString, log }, jobTable(deps, retention)))
+    const schedules = {
+      reconcile: () => reconcile(deps),
+      retain_segments: () => retainSegments(retention),
+      sweep_orphans: () => sweepOrphans(deps),
+      free_jobs: () => freeJobsOfDeadWorkers(db),
+    }
+    stops.push(startSchedules({ db, now, log }, scheduleTable(schedules)))
+
+    const app = createApp({ ...deps, listener })
+    const server = await listen(createServer(app), config)
+    stops.push(() => close(server))
+    return { url: urlOf(server, config), db, schedules, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function startDatabase(config: Config, log: Log, stops: Stop[]): Promise<string> {
+  const embedded = await startEmbeddedPostgres(join(config.dataPath, 'postgres'), log)
+  stops.push(() => embedded.stop())
+  return embedded.connectionString
+}
+
+function createDeps(config: Config, db: Db, now: Now, log: Log) {
+  const assertFreeSpace = async () => {
+    const free = await freeBytes(config.storagePath)
+    if (free >= config.minFreeBytes) return
+    const details = { freeBytes: free, minFreeBytes: config.minFreeBytes }
+    throw new AppError('storage_full', 'the disk has less space left than is kept free', { details })
+  }
+  return {
+    config,
+    db,
+    now,
+    log,
+    bufferPath: config.bufferPath,
+    storagePath: config.storagePath,
+    mediaCache: createClipMediaCache(),
+    assertFreeSpace,
+    egress: createEgressApi(config.livekit, config.egressPath),
+    rooms: createRoomApi(config.livekit),
+    receive: createWebhookReceiver(config.livekit, config.egressPath),
+    verifyToken: createTokenVerifier(config.livekit),
+  }
+}
+
+type Deps = ReturnType<typeof createDeps>
+
+function jobTable(deps: Deps, retention: Parameters<typeof purgeSession>[0]): JobTable {
+  return {
+    start_egress: (payload) => startEgress(deps, payload),
+    stop_egress: (payload) => stopEgress(deps, payload),
+    finish_clip: ({ clipId }) => finishClip(deps, clipId, true),
+    store_clip: (payload, attempt) => storeClip(deps, payload, attempt),
+    purge_session: (payload) => purgeSession(retention, payload),
+  }
+}
+
+function scheduleTable(run: Service['schedules']): Schedule[] {
+  return [
+    { name: 'free_jobs', when: '*/10 * * * * *', run: run.free_jobs },
+    { name: 'reconcile', when: '* * * * *', run: run.reconcile },
+    { name: 'retain_segments', when: '*/5 * * * *', run: run.retain_segments },
+    { name: 'sweep_orphans', when: '7 * * * *', run: run.sweep_orphans },
+  ]
+}
+
+async function listen(server: Server, { host, port }: Config): Promise<Server> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  return server
+}
+
+function urlOf(server: Server, config: Config): string {
+  const address = server.address()
+  const port = address !== null && typeof address === 'object' ? address.port : config.port
+  const host = config.host === '0.0.0.0' || config.host === '::' ? 'localhost' : config.host
+  return `http://${host}:${port}`
+}
+
+const CLOSE_LIMIT_MS = 5000
+
+/** Lets running requests end, for a while. */
+async function close(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_LIMIT_MS)
+  await closed
+  clearTimeout(timer)
+}
+
+async function stopAll(stops: Stop[], log: Log): Promise<void> {
+  for (;;) {
+    const stop = stops.pop()
+    if (!stop) return
+    await stop().catch((error: unknown) => log.error('a part did not stop cleanly', errorFields(error)))
+  }
+}

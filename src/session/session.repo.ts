@@ -1,0 +1,143 @@
+import { sql } from 'kysely'
+import type { Db, Trx } from '../db/connect.ts'
+import type { EgressSessionsTable, Session, SessionStatus, ShareSpan } from '../db/schema.ts'
+
+/** A session that has, or will have, an egress recording: there is one a user and room at most. */
+export const LIVE = ['starting', 'active'] as const satisfies SessionStatus[]
+
+export async function findSession(db: Db, id: string): Promise<Session | undefined> {
+  return db.selectFrom('egress_sessions').selectAll().where('id', '=', id).executeTakeFirst()
+}
+
+/** Sessions of a room that have a buffer, or will, newest first. */
+export async function listSessionsWithBuffer(db: Db, room: string): Promise<Session[]> {
+  return db
+    .selectFrom('egress_sessions')
+    .selectAll()
+    .where('room', '=', room)
+    .where('purged_at', 'is', null)
+    .orderBy('created_at', 'desc')
+    .execute()
+}
+
+/** Sessions whose egress runs, or should. */
+export async function listUnendedSessions(db: Db): Promise<Session[]> {
+  return db
+    .selectFrom('egress_sessions')
+    .selectAll()
+    .where('status', 'in', [...LIVE, 'stopping'])
+    .orderBy('created_at')
+    .execute()
+}
+
+/** Sessions whose buffer may still have files, the oldest first. */
+export async function listUnpurgedSessions(db: Db): Promise<Session[]> {
+  return db.selectFrom('egress_sessions').selectAll().where('purged_at', 'is', null).orderBy('created_at').execute()
+}
+
+export async function countLiveSessions(db: Db, communityId: string): Promise<number> {
+  const { count } = await db
+    .selectFrom('egress_sessions')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('community_id', '=', communityId)
+    .where('status', 'in', LIVE)
+    .executeTakeFirstOrThrow()
+  return count
+}
+
+export async function lockSession(trx: Trx, id: string): Promise<Session | undefined> {
+  return trx.selectFrom('egress_sessions').selectAll().where('id', '=', id).forUpdate().executeTakeFirst()
+}
+
+export async function lockLiveSession(trx: Trx, room: string, userId: string): Promise<Session | undefined> {
+  return trx
+    .selectFrom('egress_sessions')
+    .selectAll()
+    .where('room', '=', room)
+    .where('user_id', '=', userId)
+    .where('status', 'in', LIVE)
+    .forUpdate()
+    .executeTakeFirst()
+}
+
+/** By the egress's id, or, before that is known, by the session id that is in its path. */
+export async function lockSessionByEgress(
+  trx: Trx,
+  egressId: string,
+  sessionId: string | undefined,
+): Promise<Session | undefined> {
+  const bound = await trx
+    .selectFrom('egress_sessions')
+    .selectAll()
+    .where('egress_id', '=', egressId)
+    .forUpdate()
+    .executeTakeFirst()
+  return bound ?? (sessionId === undefined ? undefined : lockSession(trx, sessionId))
+}
+
+/** A session that is stopping is among them: its share's end may be told after its egress's. */
+export async function lockUnendedSessionsOfParticipant(trx: Trx, participantSid: string): Promise<Session[]> {
+  return trx
+    .selectFrom('egress_sessions')
+    .selectAll()
+    .where('participant_sid', '=', participantSid)
+    .where('status', 'in', [...LIVE, 'stopping'])
+    .forUpdate()
+    .execute()
+}
+
+/** False when the user already has a live session in this room. */
+export async function recordSession(trx: Trx, session: EgressSessionsTable): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await trx
+    .insertInto('egress_sessions')
+    .values(session)
+    .onConflict((oc) => oc.columns(['room', 'user_id']).where('status', 'in', LIVE).doNothing())
+    .executeTakeFirstOrThrow()
+  return numInsertedOrUpdatedRows === 1n
+}
+
+/** Changes a session and tells whoever watches it. */
+export async function setSession(trx: Trx, id: string, change: Partial<EgressSessionsTable>): Promise<void> {
+  await trx.updateTable('egress_sessions').set(change).where('id', '=', id).execute()
+  await sql`select pg_notify('session_changed', ${id})`.execute(trx)
+}
+
+/** Only a session that never had an egress is deleted: nobody is recorded who did not want it. */
+export async function deleteSession(trx: Trx, id: string): Promise<void> {
+  await trx.deleteFrom('egress_sessions').where('id', '=', id).execute()
+}
+
+export async function listShareSpans(db: Db, sessionId: string): Promise<ShareSpan[]> {
+  return db.selectFrom('share_spans').selectAll().where('session_id', '=', sessionId).orderBy('shared_from').execute()
+}
+
+/** The latest session that recorded this track, whatever became of it. */
+export async function findSessionOfTrack(db: Db, trackSid: string): Promise<Session | undefined> {
+  return db
+    .selectFrom('egress_sessions')
+    .innerJoin('share_spans', 'share_spans.session_id', 'egress_sessions.id')
+    .selectAll('egress_sessions')
+    .where('share_spans.track_sid', '=', trackSid)
+    .orderBy('egress_sessions.created_at', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+}
+
+export async function recordShareSpan(trx: Trx, span: Omit<ShareSpan, 'shared_to'>): Promise<void> {
+  await trx
+    .insertInto('share_spans')
+    .values({ ...span, shared_to: null })
+    .onConflict((oc) => oc.columns(['session_id', 'track_sid']).doNothing())
+    .execute()
+}
+
+/** Ends a session's open spans, all of them or one track's; an end that is known stays. */
+export async function setShareSpansEnded(trx: Trx, sessionId: string, at: Date, trackSid?: string): Promise<void> {
+  await trx
+    .updateTable('share_spans')
+    .set({ shared_to: sql<Date>`greatest(shared_from, ${at})` })
+    .where('session_id', '=', sessionId)
+    .where('shared_to', 'is', null)
+    .$if(trackSid !== undefined, (query) => query.where('track_sid', '=', trackSid ?? ''))
+    .execute()
+}

@@ -1,0 +1,72 @@
+import type { EndedReason, SessionStatus } from '../db/schema.ts'
+import type { EgressState } from '../livekit/egress-facts.ts'
+
+/** What can happen to a session. `start_dropped`: its share was gone before an egress was asked for. */
+export type SessionEvent =
+  | 'egress_active'
+  | 'egress_ending'
+  | 'egress_complete'
+  | 'egress_failed'
+  | 'egress_aborted'
+  | 'egress_limit_reached'
+  | 'egress_lost'
+  | 'stop_asked'
+  | 'start_dropped'
+
+/**
+ * Webhooks come late, twice and out of order, so the table is total: a missing cell
+ * means "already past that", which is an outcome and not an error. ENDING is not an
+ * end: the last segments are still to land.
+ */
+const NEXT: Record<SessionStatus, Partial<Record<SessionEvent, SessionStatus>>> = {
+  starting: {
+    egress_active: 'active',
+    egress_ending: 'stopping',
+    egress_complete: 'ended',
+    egress_failed: 'failed',
+    egress_aborted: 'ended',
+    egress_limit_reached: 'ended',
+    egress_lost: 'failed',
+    stop_asked: 'stopping',
+    start_dropped: 'ended',
+  },
+  active: {
+    egress_ending: 'stopping',
+    egress_complete: 'ended',
+    egress_failed: 'failed',
+    egress_aborted: 'ended',
+    egress_limit_reached: 'ended',
+    egress_lost: 'ended',
+    stop_asked: 'stopping',
+  },
+  stopping: {
+    egress_complete: 'ended',
+    egress_failed: 'failed',
+    egress_aborted: 'ended',
+    egress_limit_reached: 'ended',
+    egress_lost: 'ended',
+    start_dropped: 'ended',
+  },
+  ended: {},
+  failed: {},
+}
+
+/** The status after the event, or undefined when the session is already past it. */
+export function nextStatus(status: SessionStatus, event: SessionEvent): SessionStatus | undefined {
+  return NEXT[status][event]
+}
+
+/** The event that an egress in this state stands for; STARTING tells nothing that a session does not know. */
+export function eventOf(state: EgressState): SessionEvent | undefined {
+  return state === 'starting' ? undefined : `egress_${state}`
+}
+
+/** Why a session ended: what was known before it did (a stop asked for, a share gone) goes first. */
+export function endedReason(known: EndedReason | null, event: SessionEvent, sourceClosed: boolean): EndedReason {
+  if (known) return known
+  if (event === 'egress_failed') return 'failed'
+  if (event === 'egress_lost') return 'lost'
+  if (event === 'egress_limit_reached') return 'limit'
+  if (event === 'start_dropped') return 'unshared'
+  return sourceClosed ? 'left' : 'stopped'
+}
