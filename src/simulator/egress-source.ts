@@ -15,10 +15,10 @@ export function findSource(rooms: Rooms, request: EgressRequest): EgressSource {
   return { video: track(request.value.videoTrackId), audio: track(request.value.audioTrackId) }
 }
 
-/** Without a picture the size is as good as any. */
+/** The size of the share, made even, as an encoder wants it; without a share the default is as good as any. */
 export function pictureForm(video: SharedTrack | undefined): { width: number; height: number; fps: number } {
   const { width, height, fps } = video ?? DEFAULT_SHARE
-  return { width, height, fps }
+  return { width: even(width), height: even(height), fps }
 }
 
 /** A participant egress always has sound, be it silence; a track composite only when an audio track was named. */
@@ -35,4 +35,8 @@ export function missingSource(rooms: Rooms, request: EgressRequest): string | un
   const { video, audio } = findSource(rooms, request)
   if (request.value.videoTrackId && !video) return `track ${request.value.videoTrackId} not found`
   return request.value.audioTrackId && !audio ? `track ${request.value.audioTrackId} not found` : undefined
+}
+
+function even(pixels: number): number {
+  return Math.max(16, pixels - (pixels % 2))
 }

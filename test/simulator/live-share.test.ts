@@ -94,7 +94,8 @@ describe('a simulated share', () => {
 
   it('lands a segment one duration and 0.67 s after its last frame', () => {
     const last = startedAtMs + 1000 - 1000 / 15
-    expect(landedAt.get(segment(0))).to.be.closeTo(last + 1000 + 670, 150)
+    const due = last + 1000 + 670
+    expect(landedAt.get(segment(0))).to.be.within(due - 20, due + 400)
   })
 
   it('has lengths in the playlist that are the distances of the segments, and the last one is a frame short', async () => {
@@ -134,7 +135,7 @@ describe('a track composite egress', () => {
   it('has no audio when no audio track was named, and ends by itself with its track', async () => {
     const run = await startRun()
     run.simulator.join('stage', { identity: 'carol' })
-    const { trackSid } = run.simulator.publishShare('stage', 'carol')
+    const { trackSid } = run.simulator.publishShare('stage', 'carol', { width: 801, height: 451 })
     const outputs = { segments: run.output('carol') }
     const { egressId } = await run.egress.startTrackCompositeEgress('stage', outputs, { videoTrackId: trackSid })
     await until('an active egress', () => statusOf(run, egressId) === 'EGRESS_ACTIVE')
