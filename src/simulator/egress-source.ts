@@ -1,16 +1,16 @@
 import type { EgressRequest } from './egress-request.ts'
-import { DEFAULT_SHARE, isShare, type Member, type Rooms, type SharedTrack } from './rooms.ts'
+import { DEFAULT_SHARE, findMember, isShare, type Member, type Rooms, type SharedTrack } from './rooms.ts'
 
 /** What there is to record at this moment. */
 export type EgressSource = { video: SharedTrack | undefined; audio: SharedTrack | undefined }
 
 export function findSource(rooms: Rooms, request: EgressRequest): EgressSource {
   if (request.case === 'participant') {
-    const tracks = [...(rooms.member(request.value.roomName, request.value.identity)?.tracks.values() ?? [])]
+    const tracks = [...(findMember(rooms, request.value.roomName, request.value.identity)?.tracks.values() ?? [])]
     // The latest share wins.
     return { video: tracks.findLast(isShare), audio: tracks.findLast((track) => !isShare(track)) }
   }
-  const members: Member[] = [...(rooms.find(request.value.roomName)?.members.values() ?? [])]
+  const members: Member[] = [...(rooms.byName.get(request.value.roomName)?.members.values() ?? [])]
   const track = (sid: string) => members.map(({ tracks }) => tracks.get(sid)).find((one) => one !== undefined)
   return { video: track(request.value.videoTrackId), audio: track(request.value.audioTrackId) }
 }
@@ -30,7 +30,7 @@ export function recordsAudio(request: EgressRequest): boolean {
 export function missingSource(rooms: Rooms, request: EgressRequest): string | undefined {
   if (request.case === 'participant') {
     const { roomName, identity } = request.value
-    return rooms.member(roomName, identity) ? undefined : `participant ${identity} not found`
+    return findMember(rooms, roomName, identity) ? undefined : `participant ${identity} not found`
   }
   const { video, audio } = findSource(rooms, request)
   if (request.value.videoTrackId && !video) return `track ${request.value.videoTrackId} not found`

@@ -5,7 +5,7 @@ import { findSource, missingSource, pictureForm, recordsAudio } from './egress-s
 import type { Faults } from './faults.ts'
 import { startLanding, type Landing } from './landing.ts'
 import { manifestOf } from './manifest.ts'
-import { webhookEvent, type RoomChange, type Rooms } from './rooms.ts'
+import { findMember, joinRoom, leaveRoom, webhookEvent, type RoomChange, type Rooms } from './rooms.ts'
 import type { SegmentWriter, StartWriter } from './segment-writer.ts'
 import type { Timing } from './timing.ts'
 import type { WebhookQueues } from './webhook-queue.ts'
@@ -44,14 +44,14 @@ export function launchEgress(deps: EgressDeps, request: EgressRequest, room: { s
   const state = { dead: false, joinedAtNs: undefined, sourceSeen: false, pipelineStarted: false, output: undefined }
   const egress: Egress = { ...plan, ...state, phase: 'starting' }
   report(deps, egress, 'egress_started')
-  deps.clock.after(deps.timing.joinMs, () => joinRoom(deps, egress))
+  deps.clock.after(deps.timing.joinMs, () => enter(deps, egress))
   return egress
 }
 
-function joinRoom(deps: EgressDeps, egress: Egress): void {
+function enter(deps: EgressDeps, egress: Egress): void {
   if (egress.dead || egress.phase !== 'starting') return
   egress.joinedAtNs = nanos(deps.clock.now())
-  deps.rooms.join(egress.info.roomName, { identity: egress.info.egressId, kind: ParticipantInfo_Kind.EGRESS })
+  joinRoom(deps.rooms, egress.info.roomName, { identity: egress.info.egressId, kind: ParticipantInfo_Kind.EGRESS })
   deps.clock.after(deps.timing.sourceWaitMs, () => {
     const missing = missingSource(deps.rooms, egress.request)
     if (egress.phase === 'starting' && !egress.sourceSeen && missing) failEgress(deps, egress, missing, 404)
@@ -194,7 +194,7 @@ export function killWorker(deps: EgressDeps, egress: Egress): void {
   if (egress.phase === 'ended' || egress.dead) return
   egress.dead = true
   discard(egress)
-  leaveRoom(deps, egress, DisconnectReason.CONNECTION_TIMEOUT)
+  withdraw(deps, egress, DisconnectReason.CONNECTION_TIMEOUT)
 }
 
 function discard({ output }: Egress): void {
@@ -211,15 +211,16 @@ function finish(
   egress.phase = 'ended'
   setStatus(deps, egress, status)
   egress.info.endedAt = egress.info.updatedAt
-  leaveRoom(deps, egress, left)
+  withdraw(deps, egress, left)
   report(deps, egress, 'egress_ended')
 }
 
-function leaveRoom(deps: EgressDeps, { info, joinedAtNs }: Egress, reason: DisconnectReason): void {
+function withdraw(deps: EgressDeps, { info, joinedAtNs }: Egress, reason: DisconnectReason): void {
   if (joinedAtNs === undefined) return
   const timedOut = reason === DisconnectReason.CONNECTION_TIMEOUT
   const leave = () => {
-    if (deps.rooms.member(info.roomName, info.egressId)) deps.rooms.leave(info.roomName, info.egressId, reason)
+    const { roomName, egressId } = info
+    if (findMember(deps.rooms, roomName, egressId)) leaveRoom(deps.rooms, roomName, egressId, reason)
   }
   if (timedOut) deps.clock.after(deps.timing.connectionTimeoutMs, leave)
   else leave()

@@ -9,7 +9,7 @@ import {
 } from '@livekit/protocol'
 import { unknown } from './egress-api.ts'
 import type { Faults } from './faults.ts'
-import { fullRoom, presentMember, type Rooms } from './rooms.ts'
+import { findMember, fullRoom, presentMember, type Rooms } from './rooms.ts'
 import { rpc, type Grants, type TwirpService } from './twirp.ts'
 
 export type SentData = { room: string; topic: string | undefined; data: string; destinationIdentities: string[] }
@@ -24,12 +24,12 @@ export function roomService(deps: { rooms: Rooms; faults: Faults; onData: (sent:
   return {
     ListParticipants: rpc(ListParticipantsRequest, adminOf, ({ room }) => {
       reachable()
-      const members = rooms.find(room)?.members.values() ?? []
+      const members = rooms.byName.get(room)?.members.values() ?? []
       return new ListParticipantsResponse({ participants: [...members].map(presentMember) })
     }),
     GetParticipant: rpc(RoomParticipantIdentity, adminOf, ({ room, identity }) => {
       reachable()
-      const member = rooms.member(room, identity)
+      const member = findMember(rooms, room, identity)
       if (!member) throw unknown('not_found', 'participant does not exist')
       return presentMember(member)
     }),
@@ -38,7 +38,7 @@ export function roomService(deps: { rooms: Rooms; faults: Faults; onData: (sent:
       (grants) => grants.roomList === true,
       ({ names }) => {
         reachable()
-        const wanted = rooms.list().filter(({ room }) => names.length === 0 || names.includes(room.name))
+        const wanted = [...rooms.byName.values()].filter(({ room }) => isWanted(names, room.name))
         return new ListRoomsResponse({ rooms: wanted.map(fullRoom) })
       },
     ),
@@ -52,4 +52,9 @@ export function roomService(deps: { rooms: Rooms; faults: Faults; onData: (sent:
 
 function adminOf(grants: Grants, { room }: { room: string }): boolean {
   return grants.roomAdmin === true && grants.room === room
+}
+
+/** No names, all rooms. */
+function isWanted(names: string[], name: string): boolean {
+  return names.length === 0 || names.includes(name)
 }

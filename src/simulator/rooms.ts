@@ -18,7 +18,14 @@ export type Member = { info: ParticipantInfo; tracks: Map<string, SharedTrack> }
 export type RoomState = { room: Room; members: Map<string, Member>; cancelFinish: () => void }
 export type RoomChange = { roomName: string; identity: string; left: boolean }
 
-export type Rooms = ReturnType<typeof createRooms>
+/** Who is where and shares what. Every change sends the webhook a LiveKit would send, then tells the egresses. */
+export type Rooms = {
+  deps: RoomsDeps
+  byName: Map<string, RoomState>
+  watchers: Set<(change: RoomChange) => void>
+  /** Source ids given so far: each track's picture has its own, 1 to 255. */
+  sources: number
+}
 
 export type RoomsDeps = {
   clock: SimulatorClock
@@ -29,129 +36,144 @@ export type RoomsDeps = {
 
 export const DEFAULT_SHARE = { width: 640, height: 360, fps: 15 }
 
-/** Who is where and shares what. Every change sends the webhook a LiveKit would send, then tells the egresses. */
-export function createRooms(deps: RoomsDeps) {
-  const rooms = new Map<string, RoomState>()
-  const watchers = new Set<(change: RoomChange) => void>()
-  const changed = (change: RoomChange) => {
-    for (const watcher of watchers) watcher(change)
-  }
-  let sources = 0
+export function createRooms(deps: RoomsDeps): Rooms {
+  return { deps, byName: new Map(), watchers: new Set(), sources: 0 }
+}
 
-  function open(name: string): RoomState {
-    const known = rooms.get(name)
-    if (known) return known
-    const state = { room: newRoom(name, deps.clock.now()), members: new Map<string, Member>(), cancelFinish: () => {} }
-    rooms.set(name, state)
-    deps.send(event('room_started', { room: fullRoom(state) }))
-    return state
-  }
+export function joinRoom(rooms: Rooms, roomName: string, options: JoinOptions): ParticipantInfo {
+  const state = rooms.byName.get(roomName) ?? openRoom(rooms, roomName)
+  const room = fullRoom(state)
+  const info = newParticipant(options, rooms.deps.clock.now())
+  state.members.set(info.identity, { info, tracks: new Map() })
+  if (info.kind !== ParticipantInfo_Kind.EGRESS) state.cancelFinish()
+  room.activeRecording = hasEgress(state)
+  send(rooms, 'participant_joined', { room, participant: info.clone() })
+  changed(rooms, { roomName, identity: info.identity, left: false })
+  return info
+}
 
-  function join(roomName: string, options: JoinOptions): ParticipantInfo {
-    const state = open(roomName)
-    const room = fullRoom(state)
-    const info = newParticipant(options, deps.clock.now())
-    state.members.set(info.identity, { info, tracks: new Map() })
-    if (info.kind !== ParticipantInfo_Kind.EGRESS) state.cancelFinish()
-    room.activeRecording = hasEgress(state)
-    deps.send(event('participant_joined', { room, participant: info.clone() }))
-    changed({ roomName, identity: info.identity, left: false })
-    return info
+function openRoom(rooms: Rooms, name: string): RoomState {
+  const state = {
+    room: newRoom(name, rooms.deps.clock.now()),
+    members: new Map<string, Member>(),
+    cancelFinish: () => {},
   }
+  rooms.byName.set(name, state)
+  send(rooms, 'room_started', { room: fullRoom(state) })
+  return state
+}
 
-  function publish(roomName: string, identity: string, share: Omit<SharedTrack, 'sourceId'>): { trackSid: string } {
-    const { state, member } = find(roomName, identity)
-    member.tracks.set(share.info.sid, { ...share, sourceId: (sources++ % 255) + 1 })
-    member.info.version += member.info.isPublisher ? 1 : 2
-    member.info.isPublisher = true
-    sendTrack('track_published', state, member, share.info)
-    changed({ roomName, identity, left: false })
-    return { trackSid: share.info.sid }
-  }
+export function publishShare(rooms: Rooms, roomName: string, identity: string, options: ShareOptions = {}) {
+  const share = { ...DEFAULT_SHARE, ...options }
+  return publish(rooms, roomName, identity, { ...share, info: newShareTrack(share, rooms.deps.clock.now()) })
+}
 
-  function unpublish(roomName: string, identity: string, trackSid: string): void {
-    const { state, member } = find(roomName, identity)
-    const track = member.tracks.get(trackSid)
-    if (!track) throw new Error(`${identity} has no track ${trackSid}`)
-    member.tracks.delete(trackSid)
-    member.info.version += 1
-    sendTrack('track_unpublished', state, member, track.info)
-    changed({ roomName, identity, left: false })
-  }
+export function publishShareAudio(rooms: Rooms, roomName: string, identity: string) {
+  return publish(rooms, roomName, identity, { ...DEFAULT_SHARE, info: newShareAudioTrack(rooms.deps.clock.now()) })
+}
 
-  function leave(roomName: string, identity: string, reason = DisconnectReason.CLIENT_INITIATED, forGood = true): void {
-    const { state, member } = find(roomName, identity)
-    for (const sid of Array.from(member.tracks.keys()).toReversed()) unpublish(roomName, identity, sid)
-    state.members.delete(identity)
-    deps.send(event('participant_left', { room: fullRoom(state), participant: leaving(member.info, reason) }))
-    if (!forGood) return
-    changed({ roomName, identity, left: true })
-    if (people(state).length > 0 || member.info.kind === ParticipantInfo_Kind.EGRESS) return
-    state.cancelFinish = deps.clock.after(deps.roomFinishedMs, () => finish(roomName, state))
-  }
+function publish(rooms: Rooms, roomName: string, identity: string, share: Omit<SharedTrack, 'sourceId'>) {
+  const { state, member } = present(rooms, roomName, identity)
+  member.tracks.set(share.info.sid, { ...share, sourceId: (rooms.sources++ % 255) + 1 })
+  member.info.version += member.info.isPublisher ? 1 : 2
+  member.info.isPublisher = true
+  sendTrack(rooms, 'track_published', state, member, share.info)
+  changed(rooms, { roomName, identity, left: false })
+  return { trackSid: share.info.sid }
+}
 
-  function finish(roomName: string, state: RoomState): void {
-    for (const identity of state.members.keys()) leave(roomName, identity, DisconnectReason.ROOM_CLOSED)
-    rooms.delete(roomName)
-    deps.send(event('room_finished', { room: fullRoom(state) }))
-  }
+export function unpublish(rooms: Rooms, roomName: string, identity: string, trackSid: string): void {
+  const { state, member } = present(rooms, roomName, identity)
+  const track = member.tracks.get(trackSid)
+  if (!track) throw new Error(`${identity} has no track ${trackSid}`)
+  member.tracks.delete(trackSid)
+  member.info.version += 1
+  sendTrack(rooms, 'track_unpublished', state, member, track.info)
+  changed(rooms, { roomName, identity, left: false })
+}
 
-  /** The same identity comes again before it is gone: a new participant with new tracks of the same kinds. */
-  function rejoin(roomName: string, identity: string) {
-    const { member } = find(roomName, identity)
-    const { name, attributes } = member.info
-    const tracks = [...member.tracks.values()]
-    leave(roomName, identity, DisconnectReason.DUPLICATE_IDENTITY, false)
-    const participant = join(roomName, { identity, name, attributes })
-    const trackSids = tracks.map((track) => {
-      const info = isShare(track) ? newShareTrack(track, deps.clock.now()) : newShareAudioTrack(deps.clock.now())
-      return publish(roomName, identity, { ...track, info }).trackSid
-    })
-    return { participantSid: participant.sid, trackSids }
-  }
+export function leaveRoom(
+  rooms: Rooms,
+  roomName: string,
+  identity: string,
+  reason = DisconnectReason.CLIENT_INITIATED,
+): void {
+  const { state, member } = removeMember(rooms, roomName, identity, reason)
+  changed(rooms, { roomName, identity, left: true })
+  if (people(state).length > 0 || member.info.kind === ParticipantInfo_Kind.EGRESS) return
+  state.cancelFinish = rooms.deps.clock.after(rooms.deps.roomFinishedMs, () => finishRoom(rooms, roomName, state))
+}
 
-  function find(roomName: string, identity: string): { state: RoomState; member: Member } {
-    const state = rooms.get(roomName)
-    const member = state?.members.get(identity)
-    if (!state || !member) throw new Error(`${identity} is not in room ${roomName}`)
-    return { state, member }
-  }
+function removeMember(rooms: Rooms, roomName: string, identity: string, reason: DisconnectReason) {
+  const found = present(rooms, roomName, identity)
+  const { state, member } = found
+  for (const sid of Array.from(member.tracks.keys()).toReversed()) unpublish(rooms, roomName, identity, sid)
+  state.members.delete(identity)
+  send(rooms, 'participant_left', { room: fullRoom(state), participant: leaving(member.info, reason) })
+  return found
+}
 
-  function sendTrack(name: string, { room }: RoomState, { info }: Member, track: TrackInfo): void {
-    deps.send(
-      event(name, {
-        room: new Room({ sid: room.sid, name: room.name }),
-        participant: new ParticipantInfo({ sid: info.sid, identity: info.identity }),
-        track: track.clone(),
-      }),
-    )
-  }
+function finishRoom(rooms: Rooms, roomName: string, state: RoomState): void {
+  for (const identity of state.members.keys()) leaveRoom(rooms, roomName, identity, DisconnectReason.ROOM_CLOSED)
+  rooms.byName.delete(roomName)
+  send(rooms, 'room_finished', { room: fullRoom(state) })
+}
 
-  function event(name: string, fields: Pick<Partial<WebhookEvent>, 'room' | 'participant' | 'track'>): WebhookEvent {
-    return webhookEvent(name, fields, deps.clock.now())
-  }
+/**
+ * The same identity comes again before it is gone: a new participant with new tracks of the same kinds. Egresses are not
+ * told that anybody left, for they survive this.
+ */
+export function rejoinRoom(rooms: Rooms, roomName: string, identity: string) {
+  const { name, attributes } = present(rooms, roomName, identity).member.info
+  const tracks = [...present(rooms, roomName, identity).member.tracks.values()]
+  removeMember(rooms, roomName, identity, DisconnectReason.DUPLICATE_IDENTITY)
+  const participant = joinRoom(rooms, roomName, { identity, name, attributes })
+  const now = rooms.deps.clock.now()
+  const trackSids = tracks.map((track) => {
+    const info = isShare(track) ? newShareTrack(track, now) : newShareAudioTrack(now)
+    return publish(rooms, roomName, identity, { ...track, info }).trackSid
+  })
+  return { participantSid: participant.sid, trackSids }
+}
 
-  return {
-    join,
-    unpublish,
-    leave,
-    rejoin,
-    find: (roomName: string) => rooms.get(roomName),
-    member: (roomName: string, identity: string) => rooms.get(roomName)?.members.get(identity),
-    list: () => [...rooms.values()],
-    watch: (watcher: (change: RoomChange) => void) => watchers.add(watcher),
-    publishShare: (roomName: string, identity: string, options: ShareOptions = {}) => {
-      const share = { ...DEFAULT_SHARE, ...options }
-      return publish(roomName, identity, { ...share, info: newShareTrack(share, deps.clock.now()) })
-    },
-    publishShareAudio: (roomName: string, identity: string) =>
-      publish(roomName, identity, { ...DEFAULT_SHARE, info: newShareAudioTrack(deps.clock.now()) }),
-    setAttributes: (roomName: string, identity: string, attributes: Record<string, string>) => {
-      const { info } = find(roomName, identity).member
-      Object.assign(info.attributes, attributes)
-      info.version += 1
-    },
-  }
+/** Sends no webhook: LiveKit has none for it. */
+export function setAttributes(
+  rooms: Rooms,
+  roomName: string,
+  identity: string,
+  attributes: Record<string, string>,
+): void {
+  const { info } = present(rooms, roomName, identity).member
+  Object.assign(info.attributes, attributes)
+  info.version += 1
+}
+
+export function findMember(rooms: Rooms, roomName: string, identity: string): Member | undefined {
+  return rooms.byName.get(roomName)?.members.get(identity)
+}
+
+function present(rooms: Rooms, roomName: string, identity: string): { state: RoomState; member: Member } {
+  const state = rooms.byName.get(roomName)
+  const member = state?.members.get(identity)
+  if (!state || !member) throw new Error(`${identity} is not in room ${roomName}`)
+  return { state, member }
+}
+
+function changed(rooms: Rooms, change: RoomChange): void {
+  for (const watcher of rooms.watchers) watcher(change)
+}
+
+/** Track events name room and participant, and no more. */
+function sendTrack(rooms: Rooms, name: string, { room }: RoomState, { info }: Member, track: TrackInfo): void {
+  send(rooms, name, {
+    room: new Room({ sid: room.sid, name: room.name }),
+    participant: new ParticipantInfo({ sid: info.sid, identity: info.identity }),
+    track: track.clone(),
+  })
+}
+
+function send({ deps }: Rooms, name: string, fields: Partial<WebhookEvent>): void {
+  deps.send(webhookEvent(name, fields, deps.clock.now()))
 }
 
 export function webhookEvent(name: string, fields: Partial<WebhookEvent>, nowMs: number): WebhookEvent {

@@ -1,13 +1,24 @@
 import ffmpegInstaller from '@ffmpeg-installer/ffmpeg'
 import { EgressStatus, type WebhookEvent } from '@livekit/protocol'
 import { realClock, stoppableClock, type SimulatorClock } from './clock.ts'
-import { createEgressDesk } from './egress-api.ts'
-import { killHandler, killWorker } from './egress.ts'
+import { createEgressDesk, egressService, knownEgress, type EgressDesk } from './egress-api.ts'
+import { killHandler, killWorker, type Egress } from './egress.ts'
 import { noFaults, type Faults } from './faults.ts'
 import { seededRandom } from './random.ts'
 import { roomService, type SentData } from './room-api.ts'
 import type { JoinOptions } from './room-events.ts'
-import { createRooms, type ShareOptions } from './rooms.ts'
+import {
+  createRooms,
+  joinRoom,
+  leaveRoom,
+  publishShare,
+  publishShareAudio,
+  rejoinRoom,
+  setAttributes,
+  unpublish,
+  type Rooms,
+  type ShareOptions,
+} from './rooms.ts'
 import { startSegmentWriter, type StartWriter } from './segment-writer.ts'
 import { MEASURED_TIMING, type Timing } from './timing.ts'
 import { startTwirp } from './twirp.ts'
@@ -70,6 +81,8 @@ export type Simulator = {
   stop: () => Promise<void>
 }
 
+type RoomAction = 'join' | 'setAttributes' | 'publishShare' | 'publishShareAudio' | 'unpublish' | 'leave' | 'rejoin'
+
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const { apiKey, apiSecret, host = '127.0.0.1', port = 0, webhookUrls: urls = [] } = options
   const clock = stoppableClock(options.clock ?? realClock)
@@ -90,17 +103,16 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const rooms = createRooms({ clock, send, roomFinishedMs: timing.roomFinishedMs })
   const ffmpegPath = options.ffmpegPath ?? ffmpegInstaller.path
   const startWriter = options.startWriter ?? startSegmentWriter
-  const egressDeps = { clock, rooms, webhooks, faults, startWriter, ffmpegPath, timing }
-  const desk = createEgressDesk(egressDeps)
+  const desk = createEgressDesk({ clock, rooms, webhooks, faults, startWriter, ffmpegPath, timing })
   const room = roomService({ rooms, faults, onData: (sent) => data.push(sent) })
-  const services = { Egress: desk.service, RoomService: room }
+  const services = { Egress: egressService(desk), RoomService: room }
   const twirp = await startTwirp({ host, port, apiKey, apiSecret, services })
 
   return {
     url: twirp.url,
     faults,
     ...roomActions(rooms),
-    ...egressActions(desk, egressDeps),
+    ...egressActions(desk),
     setWebhookUrls: webhooks.setUrls,
     webhooksSent: webhooks.sent,
     dataSent: () => [...data],
@@ -108,35 +120,35 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   }
 }
 
-function roomActions(rooms: ReturnType<typeof createRooms>) {
+function roomActions(rooms: Rooms): Pick<Simulator, RoomAction> {
   return {
-    join: (roomName: string, participant: JoinOptions) => ({ participantSid: rooms.join(roomName, participant).sid }),
-    setAttributes: rooms.setAttributes,
-    publishShare: rooms.publishShare,
-    publishShareAudio: rooms.publishShareAudio,
-    unpublish: rooms.unpublish,
-    leave: (roomName: string, identity: string) => rooms.leave(roomName, identity),
-    rejoin: rooms.rejoin,
+    join: (room, participant) => ({ participantSid: joinRoom(rooms, room, participant).sid }),
+    setAttributes: (room, identity, attributes) => setAttributes(rooms, room, identity, attributes),
+    publishShare: (room, identity, share) => publishShare(rooms, room, identity, share),
+    publishShareAudio: (room, identity) => publishShareAudio(rooms, room, identity),
+    unpublish: (room, identity, trackSid) => unpublish(rooms, room, identity, trackSid),
+    leave: (room, identity) => leaveRoom(rooms, room, identity),
+    rejoin: (room, identity) => rejoinRoom(rooms, room, identity),
   }
 }
 
-type Desk = ReturnType<typeof createEgressDesk>
-
-function egressActions(desk: Desk, deps: Parameters<typeof killWorker>[0]) {
+function egressActions(desk: EgressDesk) {
+  const { deps } = desk
   return {
     killEgressWorker: (egressId?: string) => {
-      if (egressId === undefined) desk.workers.alive = false
-      for (const egress of egressId === undefined ? desk.list() : [desk.find(egressId)]) killWorker(deps, egress)
+      if (egressId === undefined) desk.hasWorkers = false
+      for (const egress of egressId === undefined ? desk.egresses.values() : [knownEgress(desk, egressId)])
+        killWorker(deps, egress)
     },
     startEgressWorker: () => {
-      desk.workers.alive = true
+      desk.hasWorkers = true
     },
-    killEgressHandler: (egressId: string) => killHandler(deps, desk.find(egressId)),
-    egresses: () => desk.list().map(snapshot),
+    killEgressHandler: (egressId: string) => killHandler(deps, knownEgress(desk, egressId)),
+    egresses: () => [...desk.egresses.values()].map(snapshot),
   }
 }
 
-function snapshot({ info, dead, output, paths }: ReturnType<Desk['list']>[number]): EgressSnapshot {
+function snapshot({ info, dead, output, paths }: Egress): EgressSnapshot {
   return {
     egressId: info.egressId,
     roomName: info.roomName,
@@ -152,7 +164,7 @@ function snapshot({ info, dead, output, paths }: ReturnType<Desk['list']>[number
 type Running = {
   clock: { stop: () => void }
   webhooks: WebhookQueues
-  desk: Desk
+  desk: EgressDesk
   twirp: { stop: () => Promise<void> }
 }
 
@@ -161,7 +173,7 @@ async function stop({ clock, webhooks, desk, twirp }: Running): Promise<void> {
   clock.stop()
   webhooks.stop()
   await Promise.all(
-    desk.list().map(async ({ output }) => {
+    [...desk.egresses.values()].map(async ({ output }) => {
       output?.landing.abandon()
       output?.writer.kill()
       await output?.writer.finish()

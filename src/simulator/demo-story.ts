@@ -1,0 +1,176 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import ffmpegInstaller from '@ffmpeg-installer/ffmpeg'
+import { AccessToken } from 'livekit-server-sdk'
+import { readPictureClock } from './picture-clock.ts'
+import type { Simulator } from './simulator.ts'
+
+export type Story = (line: string) => void
+
+/** Lines with the seconds since the start in front. */
+export function tellStory(startedAt: number): Story {
+  return (line) => {
+    const seconds = ((Date.now() - startedAt) / 1000).toFixed(1).padStart(5)
+    process.stdout.write(line === '' ? '\n' : `${seconds} s  ${line}\n`)
+  }
+}
+
+export type DemoParts = {
+  simulator: Simulator
+  url: string
+  apiKey: string
+  apiSecret: string
+  dataPath: string
+  story: Story
+}
+
+type Session = {
+  id: string
+  userId: string
+  status: string
+  coverage: { coveredSeconds: number }
+}
+
+type Clip = {
+  id: string
+  status: string
+  from: string
+  to: string
+  durationSeconds: number
+  sizeBytes: number
+  sha256: string | null
+  stored: boolean
+  coverage: { complete: boolean; coveredSeconds: number; gaps: unknown[]; clock: string }
+  links: { file: string }
+}
+
+const CLIP_SECONDS = 10
+const KEPT_SECONDS = 12
+const LIMIT_MS = 45_000
+
+/** A picture of 15 frames a second, and some ms for the clocks involved. */
+const PROVED_WITHIN_MS = 100
+
+/** Three people in two rooms share their screens; one of them presses. True when the clip shows what it says. */
+export async function playDemo(parts: DemoParts): Promise<boolean> {
+  const { simulator, url, story } = parts
+  story(`livekit-replay is up at ${url}, beside a simulated LiveKit at ${simulator.url}`)
+  enter(parts, 'stage', 'alice', 'Alice')
+  enter(parts, 'stage', 'bob', 'Bob')
+  enter(parts, 'class', 'carol', 'Carol')
+  const alice = await tokenFor(parts, 'alice', 'stage')
+  const api = createApi(url, alice)
+  const session = await untilKept(api, story)
+
+  const pressedAt = Date.now()
+  story(`alice presses: the last ${CLIP_SECONDS} seconds, please`)
+  const clip = await api<Clip>(`/v1/sessions/${session.id}/clips`, { lastSeconds: CLIP_SECONDS })
+  story(
+    `clip ${clip.status} ${((Date.now() - pressedAt) / 1000).toFixed(1)} s after the press, the moment of the press in it: ` +
+      `${clip.durationSeconds} s, ${(clip.sizeBytes / 1e6).toFixed(1)} MB, ` +
+      `${clip.coverage.complete ? 'complete' : `gaps ${JSON.stringify(clip.coverage.gaps)}`}, clock ${clip.coverage.clock}`,
+  )
+  const proved = await prove(parts, clip, pressedAt)
+  const stored = await untilStored(api, clip.id)
+  story(`clip at rest, sha256 ${stored.sha256 ?? ''}`)
+  await sayWhatNext(parts, session, stored)
+  return proved
+}
+
+function enter({ simulator, story }: DemoParts, room: string, identity: string, name: string): void {
+  simulator.join(room, { identity, name })
+  simulator.publishShare(room, identity)
+  simulator.publishShareAudio(room, identity)
+  story(`${identity} shares their screen in room ${room}`)
+}
+
+async function tokenFor({ apiKey, apiSecret }: DemoParts, identity: string, room: string): Promise<string> {
+  const token = new AccessToken(apiKey, apiSecret, { identity, ttl: '6h' })
+  token.addGrant({ room, roomJoin: true })
+  return token.toJwt()
+}
+
+type Api = <T>(path: string, body?: unknown) => Promise<T>
+
+function createApi(url: string, token: string): Api {
+  return async <T>(path: string, body?: unknown): Promise<T> => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const init = body === undefined ? { headers } : { method: 'POST', headers, body: JSON.stringify(body) }
+    const response = await fetch(`${url}${path}`, init)
+    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`)
+    return (await response.json()) as T
+  }
+}
+
+async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+  const deadline = Date.now() + LIMIT_MS
+  for (;;) {
+    const found = await look()
+    if (found !== undefined) return found
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${LIMIT_MS / 1000} s`)
+    await pause(250)
+  }
+}
+
+/** Tells of alice's buffer as it fills, and of bob's once. */
+async function untilKept(api: Api, story: Story): Promise<Session> {
+  const told = new Set<string>()
+  const once = (line: string) => {
+    if (!told.has(line)) story(line)
+    told.add(line)
+  }
+  return until('a buffer', async () => {
+    const { sessions } = await api<{ sessions: Session[] }>('/v1/sessions?room=stage')
+    for (const { userId, status } of sessions) if (status === 'active') once(`${userId}'s buffer is recording`)
+    const session = sessions.find(({ userId }) => userId === 'alice')
+    const kept = Math.floor((session?.coverage.coveredSeconds ?? 0) / 4) * 4
+    if (kept > 0) once(`alice's buffer keeps ${kept} s`)
+    return session && session.coverage.coveredSeconds >= KEPT_SECONDS ? session : undefined
+  })
+}
+
+const untilStored = async (api: Api, id: string) =>
+  until('the clip at rest', async () => {
+    const clip = await api<Clip>(`/v1/clips/${id}`)
+    return clip.stored ? clip : undefined
+  })
+
+/** Reads the wall clock that the share drew into its pictures, in the clip's first and last one. */
+async function prove({ dataPath, story }: DemoParts, clip: Clip, pressedAt: number): Promise<boolean> {
+  const file = join(dataPath, 'clip.mp4')
+  const response = await fetch(clip.links.file)
+  await writeFile(file, Buffer.from(await response.arrayBuffer()))
+  const frames = await readPictureClock(ffmpegInstaller.path, file)
+  const first = frames[0]
+  const last = frames.at(-1)
+  if (!first?.wallMs || !last?.wallMs) throw new Error('the clip shows no clock')
+  const atStart = first.wallMs - Date.parse(clip.from)
+  const frameMs = (last.wallMs - first.wallMs) / (frames.length - 1)
+  const atEnd = last.wallMs + frameMs - Date.parse(clip.to)
+  const proved = Math.abs(atStart) <= PROVED_WITHIN_MS && Math.abs(atEnd) <= PROVED_WITHIN_MS
+  const reachesPress = clip.coverage.complete && last.wallMs + 2 * frameMs >= pressedAt - PROVED_WITHIN_MS
+  story(
+    `${proved && reachesPress ? 'proved' : 'NOT PROVED'} by the clock in its ${frames.length} pictures: ` +
+      `begins ${atStart.toFixed(0)} ms and ends ${atEnd.toFixed(0)} ms off what it says`,
+  )
+  return proved && reachesPress
+}
+
+async function sayWhatNext(parts: DemoParts, session: Session, clip: Clip): Promise<void> {
+  const { url, dataPath } = parts
+  const token = await tokenFor(parts, 'alice', 'stage')
+  process.stdout.write(`
+Try next, as alice:
+
+  TOKEN=${token}
+
+  curl -H "Authorization: Bearer $TOKEN" '${url}/v1/sessions?room=stage'
+  curl -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"lastSeconds": 15}' ${url}/v1/sessions/${session.id}/clips
+  curl -H "Authorization: Bearer $TOKEN" ${url}/v1/clips
+  curl -o clip.mp4 '${clip.links.file}'
+
+Play it: ${clip.links.file}
+Buffers, clips and the database are in ${dataPath} while this runs. Ctrl-C ends it.
+`)
+}
