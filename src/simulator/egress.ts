@@ -8,7 +8,7 @@ import { manifestOf } from './manifest.ts'
 import { findMember, joinRoom, leaveRoom, webhookEvent, type RoomChange, type Rooms } from './rooms.ts'
 import type { SegmentWriter, StartWriter } from './segment-writer.ts'
 import type { Timing } from './timing.ts'
-import type { WebhookQueues } from './webhook-queue.ts'
+import { sendWebhook, type WebhookQueues } from './webhook-queue.ts'
 
 /**
  * One egress from start to end. It is `starting` until its first packet was seen and its pipeline plays; `dead` means
@@ -27,7 +27,7 @@ export type Egress = EgressPlan & {
 export type EgressDeps = {
   clock: SimulatorClock
   rooms: Rooms
-  webhooks: Pick<WebhookQueues, 'send'>
+  webhooks: WebhookQueues
   faults: Faults
   startWriter: StartWriter
   ffmpegPath: string
@@ -244,5 +244,5 @@ function countLanded({ info, output, paths }: Egress): void {
 }
 
 function report(deps: EgressDeps, { info }: Egress, name: string): void {
-  deps.webhooks.send(webhookEvent(name, { egressInfo: info.clone() }, deps.clock.now()))
+  sendWebhook(deps.webhooks, webhookEvent(name, { egressInfo: info.clone() }, deps.clock.now()))
 }

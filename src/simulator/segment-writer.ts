@@ -4,7 +4,7 @@ import { AUDIO_RATE, beepSamples } from './beep-track.ts'
 import type { SimulatorClock } from './clock.ts'
 import { createPicture } from './picture.ts'
 import { PID } from './ts-tables.ts'
-import { createTsSplitter, PTS_ORIGIN_SECONDS, type EncodedSegment } from './ts-splitter.ts'
+import { createTsSplitter, endSplitter, splitChunk, PTS_ORIGIN_SECONDS, type EncodedSegment } from './ts-splitter.ts'
 
 /** Whose picture is shown, or none: black; and whether beeps are heard, or silence. */
 export type Source = { sourceId: number | undefined; beeps: boolean }
@@ -61,7 +61,7 @@ export const startSegmentWriter: StartWriter = (options) => {
   let finishing = false
   const feed = startFeed(options, child, () => fail('pipeline frozen'))
   const stdout = child.stdio[1] as Readable
-  stdout.on('data', (chunk: Buffer) => splitter.push(chunk))
+  stdout.on('data', (chunk: Buffer) => splitChunk(splitter, chunk))
   const closed = new Promise<void>((resolve) => {
     child.on('error', (error) => fail(error.message))
     child.on('close', (code) => {
@@ -91,7 +91,7 @@ export const startSegmentWriter: StartWriter = (options) => {
       finishing = true
       feed.end()
       await closed
-      if (!killed) splitter.end()
+      if (!killed) endSplitter(splitter)
     },
     kill,
   }

@@ -23,7 +23,7 @@ import { startSegmentWriter, type StartWriter } from './segment-writer.ts'
 import { MEASURED_TIMING, type Timing } from './timing.ts'
 import { startTwirp } from './twirp.ts'
 import type { SentWebhook } from './webhook-sender.ts'
-import { startWebhookQueues, type WebhookQueues } from './webhook-queue.ts'
+import { createWebhookQueues, sendWebhook, sentWebhooks, stopWebhooks, type WebhookQueues } from './webhook-queue.ts'
 
 /**
  * A LiveKit that needs no LiveKit: rooms whose participants are moved by function calls, signed webhooks, the Twirp API
@@ -90,7 +90,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const faults = { ...noFaults(), ...options.faults }
   const data: SentData[] = []
 
-  const webhooks = startWebhookQueues({
+  const webhooks = createWebhookQueues({
     clock,
     key: { apiKey, apiSecret },
     urls,
@@ -99,7 +99,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     delayMs: timing.webhookDelayMs,
     retryScale: timing.webhookRetryScale,
   })
-  const send = (event: WebhookEvent) => webhooks.send(event)
+  const send = (event: WebhookEvent) => sendWebhook(webhooks, event)
   const rooms = createRooms({ clock, send, roomFinishedMs: timing.roomFinishedMs })
   const ffmpegPath = options.ffmpegPath ?? ffmpegInstaller.path
   const startWriter = options.startWriter ?? startSegmentWriter
@@ -113,8 +113,10 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     faults,
     ...roomActions(rooms),
     ...egressActions(desk),
-    setWebhookUrls: webhooks.setUrls,
-    webhooksSent: webhooks.sent,
+    setWebhookUrls: (changed) => {
+      webhooks.urls = [...changed]
+    },
+    webhooksSent: () => sentWebhooks(webhooks),
     dataSent: () => [...data],
     stop: () => stop({ clock, webhooks, desk, twirp }),
   }
@@ -171,7 +173,7 @@ type Running = {
 /** Nothing is drained, as LiveKit drains nothing. When this resolves every child process is gone. */
 async function stop({ clock, webhooks, desk, twirp }: Running): Promise<void> {
   clock.stop()
-  webhooks.stop()
+  stopWebhooks(webhooks)
   await Promise.all(
     [...desk.egresses.values()].map(async ({ output }) => {
       output?.landing.abandon()

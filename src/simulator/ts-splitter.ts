@@ -18,77 +18,86 @@ type OpenSegment = { start: number; last: number; packets: Buffer[]; counters: M
  * each piece, timestamps run on. Sound belongs to the piece whose time it has, though it may come after the picture of
  * the next one; so a piece is closed when sound of the next one is seen.
  */
-export function createTsSplitter(hasAudio: boolean, onSegment: (segment: EncodedSegment) => void) {
-  let rest: Buffer = Buffer.alloc(0)
-  let current: OpenSegment | undefined
-  let previous: OpenSegment | undefined
-  const target = new Map<number, OpenSegment | undefined>()
+export type TsSplitter = {
+  hasAudio: boolean
+  onSegment: (segment: EncodedSegment) => void
+  rest: Buffer
+  current: OpenSegment | undefined
+  previous: OpenSegment | undefined
+  /** Where the packets of a stream go until its next PES packet begins. */
+  target: Map<number, OpenSegment | undefined>
+  tables: Map<number, Buffer>
+}
+
+export function createTsSplitter(hasAudio: boolean, onSegment: TsSplitter['onSegment']): TsSplitter {
   const tables = new Map([
     [PID.pat, patPacket()],
     [PID.pmt, pmtPacket(hasAudio)],
   ])
+  const open = { current: undefined, previous: undefined, target: new Map() }
+  return { hasAudio, onSegment, rest: Buffer.alloc(0), ...open, tables }
+}
 
-  function take(packet: Buffer): void {
-    const pid = packet.readUInt16BE(1) & 0x1fff
-    const table = tables.get(pid)
-    if (table && current) add(current, pid, Buffer.from(table))
-    if (pid !== PID.video && pid !== PID.audio) return
-    if ((packet[1] ?? 0) & 0x40) target.set(pid, pid === PID.video ? pictureTarget(packet) : soundTarget(packet))
-    const segment = target.get(pid)
-    if (segment) add(segment, pid, Buffer.from(packet))
-  }
+export function splitChunk(splitter: TsSplitter, chunk: Buffer): void {
+  const bytes = splitter.rest.length ? Buffer.concat([splitter.rest, chunk]) : chunk
+  const whole = bytes.length - (bytes.length % PACKET)
+  for (let at = 0; at < whole; at += PACKET) take(splitter, bytes.subarray(at, at + PACKET))
+  splitter.rest = bytes.subarray(whole)
+}
 
-  function pictureTarget(packet: Buffer): OpenSegment | undefined {
-    const pts = readPts(packet) ?? 0
-    if (isKeyframe(packet)) {
-      closePrevious()
-      previous = current
-      current = { start: pts, last: pts, packets: [], counters: new Map() }
-      for (const [pid, table] of tables) add(current, pid, Buffer.from(table))
-      if (!hasAudio) closePrevious()
-    }
-    if (current) current.last = Math.max(current.last, pts)
-    return current
-  }
+export function endSplitter(splitter: TsSplitter): void {
+  closePrevious(splitter)
+  if (splitter.current) close(splitter, splitter.current)
+  splitter.current = undefined
+}
 
-  function soundTarget(packet: Buffer): OpenSegment | undefined {
-    const pts = readPts(packet) ?? 0
-    // The encoder's priming lies before the timeline; egress has nothing there either.
-    if (pts < PTS_ORIGIN_SECONDS) return undefined
-    if (current && pts >= current.start) {
-      closePrevious()
-      return current
-    }
-    return previous ?? current
-  }
+function take(splitter: TsSplitter, packet: Buffer): void {
+  const { tables, target } = splitter
+  const pid = packet.readUInt16BE(1) & 0x1fff
+  const table = tables.get(pid)
+  if (table && splitter.current) add(splitter.current, pid, Buffer.from(table))
+  if (pid !== PID.video && pid !== PID.audio) return
+  const startsPes = ((packet[1] ?? 0) & 0x40) !== 0
+  if (startsPes) target.set(pid, pid === PID.video ? pictureTarget(splitter, packet) : soundTarget(splitter, packet))
+  const segment = target.get(pid)
+  if (segment) add(segment, pid, Buffer.from(packet))
+}
 
-  function closePrevious(): void {
-    if (previous) close(previous)
-    previous = undefined
+function pictureTarget(splitter: TsSplitter, packet: Buffer): OpenSegment | undefined {
+  const pts = readPts(packet) ?? 0
+  if (isKeyframe(packet)) {
+    closePrevious(splitter)
+    splitter.previous = splitter.current
+    splitter.current = { start: pts, last: pts, packets: [], counters: new Map() }
+    for (const [pid, table] of splitter.tables) add(splitter.current, pid, Buffer.from(table))
+    if (!splitter.hasAudio) closePrevious(splitter)
   }
+  const { current } = splitter
+  if (current) current.last = Math.max(current.last, pts)
+  return current
+}
 
-  function close(segment: OpenSegment): void {
-    onSegment({
-      bytes: Buffer.concat(segment.packets),
-      startSeconds: segment.start - PTS_ORIGIN_SECONDS,
-      lastFrameSeconds: segment.last - PTS_ORIGIN_SECONDS,
-    })
-  }
+function soundTarget(splitter: TsSplitter, packet: Buffer): OpenSegment | undefined {
+  const pts = readPts(packet) ?? 0
+  // The encoder's priming lies before the timeline; egress has nothing there either.
+  if (pts < PTS_ORIGIN_SECONDS) return undefined
+  const { current, previous } = splitter
+  if (!current || pts < current.start) return previous ?? current
+  closePrevious(splitter)
+  return current
+}
 
-  return {
-    push: (chunk: Buffer) => {
-      rest = rest.length ? Buffer.concat([rest, chunk]) : chunk
-      while (rest.length >= PACKET) {
-        take(rest.subarray(0, PACKET))
-        rest = rest.subarray(PACKET)
-      }
-    },
-    end: () => {
-      closePrevious()
-      if (current) close(current)
-      current = undefined
-    },
-  }
+function closePrevious(splitter: TsSplitter): void {
+  if (splitter.previous) close(splitter, splitter.previous)
+  splitter.previous = undefined
+}
+
+function close({ onSegment }: TsSplitter, { packets, start, last }: OpenSegment): void {
+  onSegment({
+    bytes: Buffer.concat(packets),
+    startSeconds: start - PTS_ORIGIN_SECONDS,
+    lastFrameSeconds: last - PTS_ORIGIN_SECONDS,
+  })
 }
 
 function add(segment: OpenSegment, pid: number, packet: Buffer): void {

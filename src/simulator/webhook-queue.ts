@@ -5,18 +5,6 @@ import { protoJson } from './protojson.ts'
 import type { Random } from './random.ts'
 import { createWebhookPoster, deliver, MAX_AGE_MS, type SentWebhook, type WebhookKey } from './webhook-sender.ts'
 
-/**
- * Webhooks as LiveKit sends them: in memory only; per receiver and per key (egress id, else room name) one queue, first
- * in first out, so that a receiver that answers slowly holds up the events behind; nothing is kept that is older than
- * 30 s when its turn comes.
- */
-export type WebhookQueues = {
-  send: (event: WebhookEvent) => void
-  setUrls: (urls: string[]) => void
-  sent: () => SentWebhook[]
-  stop: () => void
-}
-
 export type WebhookOptions = {
   clock: SimulatorClock
   key: WebhookKey
@@ -28,84 +16,91 @@ export type WebhookOptions = {
   retryScale: number
 }
 
-/** What `sent()` can look back on. */
+/** What `sentWebhooks` can look back on. */
 const MAX_HISTORY = 10_000
 
-type Queue = { waiting: { event: WebhookEvent; sent: SentWebhook }[]; running: boolean }
+type Entry = { event: WebhookEvent; sent: SentWebhook }
+type Queue = { waiting: Entry[]; running: boolean }
 
-export function startWebhookQueues(options: WebhookOptions): WebhookQueues {
-  const { clock, faults, random } = options
-  const poster = createWebhookPoster()
-  const queues = new Map<string, Queue>()
-  const history: SentWebhook[] = []
-  let urls = [...options.urls]
-  const state = { stopped: false }
-  const deps = {
-    clock,
-    key: options.key,
-    post: poster.post,
-    retryScale: options.retryScale,
-    isStopped: () => state.stopped,
-  }
+/**
+ * Webhooks as LiveKit sends them: in memory only; per receiver and per key (egress id, else room name) one queue, first
+ * in first out, so that a receiver that answers slowly holds up the events behind; nothing is kept that is older than
+ * 30 s when its turn comes.
+ */
+export type WebhookQueues = {
+  options: WebhookOptions
+  urls: string[]
+  byKey: Map<string, Queue>
+  history: SentWebhook[]
+  poster: ReturnType<typeof createWebhookPoster>
+  stopped: boolean
+}
 
-  async function drain(queue: Queue): Promise<void> {
-    if (queue.running) return
-    queue.running = true
-    await wait(clock, options.delayMs)
-    for (let next = queue.waiting.shift(); next && !state.stopped; next = queue.waiting.shift()) {
-      const behind = queue.waiting[0]
-      if (behind && strikes(faults.reorderWebhook, next.event, random)) {
-        queue.waiting.shift()
-        await pass(behind)
-      }
-      await pass(next)
+export function createWebhookQueues(options: WebhookOptions): WebhookQueues {
+  const empty = { byKey: new Map(), history: [], poster: createWebhookPoster(), stopped: false }
+  return { options, urls: [...options.urls], ...empty }
+}
+
+export function sendWebhook(queues: WebhookQueues, event: WebhookEvent): void {
+  if (queues.stopped) return
+  const body = protoJson(event, 'webhook')
+  for (const url of queues.urls) enqueue(queues, event, body, url)
+}
+
+export function sentWebhooks({ history }: WebhookQueues): SentWebhook[] {
+  return structuredClone(history)
+}
+
+export function stopWebhooks(queues: WebhookQueues): void {
+  queues.stopped = true
+  queues.poster.close()
+}
+
+function enqueue(queues: WebhookQueues, event: WebhookEvent, body: string, url: string): void {
+  const key = `${url} ${event.egressInfo?.egressId ?? event.room?.name ?? ''}`
+  const queue = queues.byKey.get(key) ?? { waiting: [], running: false }
+  queues.byKey.set(key, queue)
+  const { id, event: name } = event
+  const createdAtMs = queues.options.clock.now()
+  const facts = { createdAtMs, attempts: 0, httpStatus: undefined, outcome: 'pending' } as const
+  const sent: SentWebhook = { id, event: name, url, body, ...facts }
+  queues.history.push(sent)
+  if (queues.history.length > MAX_HISTORY) queues.history.shift()
+  queue.waiting.push({ event, sent })
+  void drain(queues, queue)
+}
+
+async function drain(queues: WebhookQueues, queue: Queue): Promise<void> {
+  if (queue.running) return
+  queue.running = true
+  const { clock, delayMs, faults, random } = queues.options
+  await wait(clock, delayMs)
+  for (let next = queue.waiting.shift(); next && !queues.stopped; next = queue.waiting.shift()) {
+    const behind = queue.waiting[0]
+    if (behind && strikes(faults.reorderWebhook, next.event, random)) {
+      queue.waiting.shift()
+      await pass(queues, behind)
     }
-    queue.running = false
+    await pass(queues, next)
   }
+  queue.running = false
+}
 
-  async function pass({ event, sent }: Queue['waiting'][number]): Promise<void> {
-    if (clock.now() - sent.createdAtMs > MAX_AGE_MS) {
-      sent.outcome = 'dropped'
-      return
-    }
-    if (strikes(faults.loseWebhook, event, random)) {
-      sent.outcome = 'lost'
-      return
-    }
-    if (strikes(faults.lateWebhook, event, random)) {
-      clock.after(faults.lateByMs, () => void deliver(deps, sent))
-      return
-    }
-    await deliver(deps, sent)
-    if (strikes(faults.doubleWebhook, event, random)) await deliver(deps, sent)
+async function pass(queues: WebhookQueues, { event, sent }: Entry): Promise<void> {
+  const { clock, key, faults, random, retryScale } = queues.options
+  const deps = { clock, key, retryScale, post: queues.poster.post, isStopped: () => queues.stopped }
+  if (clock.now() - sent.createdAtMs > MAX_AGE_MS) {
+    sent.outcome = 'dropped'
+    return
   }
-
-  function enqueue(event: WebhookEvent, body: string, url: string): void {
-    const key = `${url} ${event.egressInfo?.egressId ?? event.room?.name ?? ''}`
-    const queue = queues.get(key) ?? { waiting: [], running: false }
-    queues.set(key, queue)
-    const { id, event: name } = event
-    const facts = { createdAtMs: clock.now(), attempts: 0, httpStatus: undefined, outcome: 'pending' } as const
-    const sent: SentWebhook = { id, event: name, url, body, ...facts }
-    history.push(sent)
-    if (history.length > MAX_HISTORY) history.shift()
-    queue.waiting.push({ event, sent })
-    void drain(queue)
+  if (strikes(faults.loseWebhook, event, random)) {
+    sent.outcome = 'lost'
+    return
   }
-
-  return {
-    send: (event) => {
-      if (state.stopped) return
-      const body = protoJson(event, 'webhook')
-      for (const url of urls) enqueue(event, body, url)
-    },
-    setUrls: (changed) => {
-      urls = [...changed]
-    },
-    sent: () => structuredClone(history),
-    stop: () => {
-      state.stopped = true
-      poster.close()
-    },
+  if (strikes(faults.lateWebhook, event, random)) {
+    clock.after(faults.lateByMs, () => void deliver(deps, sent))
+    return
   }
+  await deliver(deps, sent)
+  if (strikes(faults.doubleWebhook, event, random)) await deliver(deps, sent)
 }
