@@ -46,6 +46,10 @@ function readableLine(info: winston.Logform.TransformableInfo): string {
   const { timestamp, level, message, stack, ...fields } = info
   const clock = String(timestamp).slice(11, 23)
   const shown = Object.entries(fields).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`)
-  const trace = typeof stack === 'string' && level === 'error' ? `\n${stack}` : ''
+  const frames = typeof stack === 'string' && level === 'error' ? stack.split('\n').slice(1) : []
+  const trace = frames
+    .filter((frame) => !frame.includes('node_modules'))
+    .map((frame) => `\n${frame}`)
+    .join('')
   return `${clock} ${level.padEnd(5)} ${String(message)}${shown.join('')}${trace}`
 }

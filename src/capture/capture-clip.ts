@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid'
-import { findClipByKey, recordClip, recordPins, setClip, type ClipWithFile } from '../clip/clip.repo.ts'
+import { findClipByKey, recordClip, recordPins, tellClip, type ClipWithFile } from '../clip/clip.repo.ts'
 import { reserveQuota } from '../clip/quota.ts'
 import type { Now } from '../clock.ts'
 import type { Config } from '../config.ts'
@@ -169,7 +169,7 @@ export function planColumns(plan: Plan | undefined, from: Date, to: Date) {
 async function enqueueNext(trx: Trx, clipId: string, sessionId: string, deadline: Date | undefined): Promise<void> {
   if (deadline) await enqueue(trx, 'finish_clip', sessionId, { clipId }, { key: `finish:${clipId}`, runAt: deadline })
   else await enqueue(trx, 'store_clip', sessionId, { clipId }, { key: `store:${clipId}` })
-  await setClip(trx, clipId, {})
+  await tellClip(trx, clipId)
 }
 
 async function notRecorded(db: Db, session: Session, { from, to }: CaptureRequest): Promise<AppError> {

@@ -79,6 +79,11 @@ export async function recordClip(trx: Trx, clip: Insertable<ReplayClipsTable>): 
 /** Changes a clip and tells whoever waits for it. */
 export async function setClip(trx: Trx, id: string, change: Updateable<ReplayClipsTable>): Promise<void> {
   await trx.updateTable('replay_clips').set(change).where('id', '=', id).execute()
+  await tellClip(trx, id)
+}
+
+/** Wakes whoever waits for a clip, once the transaction is committed. */
+export async function tellClip(trx: Trx, id: string): Promise<void> {
   await sql`select pg_notify('clip_changed', ${id})`.execute(trx)
 }
 
@@ -109,5 +114,5 @@ export async function recordFile(trx: Trx, file: StoredFile): Promise<void> {
 export async function deleteClipRows(trx: Trx, clip: Pick<Clip, 'id' | 'file_id'>): Promise<void> {
   if (clip.file_id) await trx.deleteFrom('files').where('id', '=', clip.file_id).execute()
   await trx.deleteFrom('replay_clips').where('id', '=', clip.id).execute()
-  await sql`select pg_notify('clip_changed', ${clip.id})`.execute(trx)
+  await tellClip(trx, clip.id)
 }

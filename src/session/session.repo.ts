@@ -99,6 +99,11 @@ export async function recordSession(trx: Trx, session: EgressSessionsTable): Pro
 /** Changes a session and tells whoever watches it. */
 export async function setSession(trx: Trx, id: string, change: Partial<EgressSessionsTable>): Promise<void> {
   await trx.updateTable('egress_sessions').set(change).where('id', '=', id).execute()
+  await tellSession(trx, id)
+}
+
+/** Wakes whoever watches a session, once the transaction is committed. */
+export async function tellSession(trx: Trx, id: string): Promise<void> {
   await sql`select pg_notify('session_changed', ${id})`.execute(trx)
 }
 

@@ -12,6 +12,7 @@ import {
   recordShareSpan,
   setSession,
   setShareSpansEnded,
+  tellSession,
 } from './session.repo.ts'
 import { nextStatus } from './transition.ts'
 
@@ -119,7 +120,7 @@ export async function createSession(
   if (!recorded) return undefined
   await recordShareSpan(trx, { session_id: id, track_sid: share.trackSid, shared_from: share.seenAt })
   await enqueue(trx, 'start_egress', id, { sessionId: id })
-  await setSession(trx, id, {})
+  await tellSession(trx, id)
   return id
 }
 
