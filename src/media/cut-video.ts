@@ -9,6 +9,7 @@
  *   hidden one. Where spans meet at a keyframe there is nothing to hide.
  * - Presentation times are real; decode times are moved only where a join leaves no room.
  */
+import { makeRising } from './decode-times.ts'
 import type { PlacedSegment, TickRange } from './timeline.ts'
 import type { Edit } from './tracks.ts'
 
@@ -172,7 +173,7 @@ function squeeze({ dts, pts }: Times, before: SpanCut, cut: SpanCut, at: number,
 function settle({ dts, pts }: Times, end: number): { origin: number; lastDuration: number } {
   const last = dts.length - 1
   if (dts[last] === Infinity) dts[last] = pts[last]!
-  for (let i = last - 1; i >= 0; i -= 1) dts[i] = Math.min(dts[i]!, dts[i + 1]! - 1)
+  makeRising(dts)
   const origin = dts[0]!
   let delay = Infinity
   for (let i = 0; i <= last; i += 1) {

@@ -120,6 +120,11 @@ function descriptor(tag: number, content: Buffer): Buffer {
   return Buffer.concat([Buffer.from([tag, content.length]), content])
 }
 
+/** 8.8.3: no defaults, fragments say everything. */
+export function trex(track: number): Buffer {
+  return fullBox('trex', 0, 0, uint32(track, 1, 0, 0, 0))
+}
+
 /** 8.1.1: the header alone, 16 bytes when 8 do not reach. */
 export function mdatHeader(contentBytes: number): Buffer {
   const size = contentBytes + 8

@@ -7,7 +7,7 @@ import type { ClipCut } from './clip-cut.ts'
 import * as boxes from './mp4-boxes.ts'
 import * as tables from './sample-tables.ts'
 import { TICKS_PER_SECOND } from './timeline.ts'
-import type { AudioTrack, Chunk, Part, Tracks, VideoTrack } from './tracks.ts'
+import type { AudioTrack, Chunk, Part, Tracks, VideoConfig, VideoTrack } from './tracks.ts'
 
 const VIDEO_TRACK = 1
 const AUDIO_TRACK = 2
@@ -68,28 +68,48 @@ function audioTrak(audio: AudioTrack, chunks: Chunk[], places: Places): Buffer {
   const count = audio.sizes.length
   const stbl = boxes.box(
     'stbl',
-    boxes.stsd(audioEntry(audio)),
+    boxes.stsd(audioEntry(audio.config)),
     tables.evenStts(count, FRAME_SAMPLES),
     ...chunkTables(audio.sizes, chunks, 'audio', places),
   )
   const minf = boxes.box('minf', boxes.smhd(), boxes.dinf(), stbl)
-  const mdhd = boxes.mdhd(sampleRateOf(audio), count * FRAME_SAMPLES)
+  const mdhd = boxes.mdhd(sampleRateOf(audio.config), count * FRAME_SAMPLES)
   const tkhd = boxes.tkhd(AUDIO_TRACK, places.durationTicks, true, 0, 0)
   const elst = boxes.elst(audio.edit.duration, audio.edit.mediaTime)
   const mdia = boxes.box('mdia', mdhd, boxes.hdlr('soun'), minf)
   return boxes.box('trak', tkhd, boxes.box('edts', elst), mdia)
 }
 
-export function videoEntry({ width, height, sps, pps, inBand }: VideoTrack): Buffer {
+/** 8.8.1: an index without samples, for fragments that bring their own. */
+export function initMoov(video: VideoConfig, audioConfig: number | null): Buffer {
+  const visual = [boxes.hdlr('vide'), boxes.vmhd(), videoEntry(video), TICKS_PER_SECOND] as const
+  const traks = [emptyTrak(boxes.tkhd(VIDEO_TRACK, 0, false, video.width, video.height), ...visual)]
+  const trexes = [boxes.trex(VIDEO_TRACK)]
+  if (audioConfig !== null) {
+    const sound = [boxes.hdlr('soun'), boxes.smhd(), audioEntry(audioConfig), sampleRateOf(audioConfig)] as const
+    traks.push(emptyTrak(boxes.tkhd(AUDIO_TRACK, 0, true, 0, 0), ...sound))
+    trexes.push(boxes.trex(AUDIO_TRACK))
+  }
+  const mvhd = boxes.mvhd(TICKS_PER_SECOND, 0, AUDIO_TRACK + 1)
+  return boxes.box('moov', mvhd, ...traks, boxes.box('mvex', ...trexes))
+}
+
+function emptyTrak(tkhd: Buffer, hdlr: Buffer, header: Buffer, entry: Buffer, timescale: number): Buffer {
+  const none = tables.noSamples()
+  const minf = boxes.box('minf', header, boxes.dinf(), boxes.box('stbl', boxes.stsd(entry), ...none))
+  return boxes.box('trak', tkhd, boxes.box('mdia', boxes.mdhd(timescale, 0), hdlr, minf))
+}
+
+function videoEntry({ width, height, sps, pps, inBand }: VideoConfig): Buffer {
   return boxes.avcEntry(inBand ? 'avc3' : 'avc1', width, height, sps, pps)
 }
 
-export function audioEntry(audio: AudioTrack): Buffer {
-  return boxes.mp4aEntry(sampleRateOf(audio), readAudioConfig(audio.config)?.channels ?? 2, audio.config)
+function audioEntry(config: number): Buffer {
+  return boxes.mp4aEntry(sampleRateOf(config), readAudioConfig(config)?.channels ?? 2, config)
 }
 
-export function sampleRateOf(audio: AudioTrack): number {
-  return readAudioConfig(audio.config)?.sampleRate ?? 44100
+export function sampleRateOf(config: number): number {
+  return readAudioConfig(config)?.sampleRate ?? 44100
 }
 
 function chunkTables(sizes: Uint32Array, chunks: Chunk[], track: Chunk['track'], places: Places): Buffer[] {

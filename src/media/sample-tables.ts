@@ -80,3 +80,13 @@ export function chunkOffsets(offsets: number[], wide: boolean): Buffer {
   const halves = offsets.flatMap((offset) => [Math.floor(offset / 2 ** 32), offset % 2 ** 32])
   return fullBox('co64', 0, 0, uint32(offsets.length, ...halves))
 }
+
+/** The tables that must be there, empty. */
+export function noSamples(): Buffer[] {
+  return [
+    fullBox('stts', 0, 0, uint32(0)),
+    fullBox('stsc', 0, 0, uint32(0)),
+    fullBox('stsz', 0, 0, uint32(0, 0)),
+    fullBox('stco', 0, 0, uint32(0)),
+  ]
+}
