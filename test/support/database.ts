@@ -1,0 +1,72 @@
+import { mkdtempSync, chmodSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { createDb, createPool } from '../../src/db/connect.ts'
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/db/embedded.ts'
+import { migrate } from '../../src/db/migrate.ts'
+import { migrateJobs } from '../../src/job/runner.ts'
+import { silentLog } from './log.ts'
+
+/*
+ * One real Postgres for the whole run, and a database of its own for whoever asks,
+ * cloned from a migrated template.
+ */
+
+const TEMPLATE = 'replay_template'
+let server: EmbeddedPostgres | undefined
+let directory: string | undefined
+let count = 0
+
+export async function startTestPostgres(): Promise<void> {
+  directory = mkdtempSync(join(tmpdir(), 'livekit-replay-test-'))
+  chmodSync(directory, 0o755)
+  server = await startEmbeddedPostgres(directory, silentLog)
+  await query(`create database ${TEMPLATE}`)
+  const connectionString = urlOf(TEMPLATE)
+  const pool = createPool(connectionString, silentLog)
+  const db = createDb(pool)
+  await migrate(db, silentLog)
+  await migrateJobs({ pool, connectionString, log: silentLog })
+  await db.destroy()
+}
+
+export async function stopTestPostgres(): Promise<void> {
+  await server?.stop()
+  if (directory) rmSync(directory, { recursive: true, force: true })
+}
+
+export interface TestDatabase {
+  url: string
+  drop(): Promise<void>
+  /** Cuts every connection and refuses new ones, until allowed again: a database that is away. */
+  cutOff(): Promise<void>
+  allow(): Promise<void>
+}
+
+export async function createTestDatabase(): Promise<TestDatabase> {
+  count += 1
+  const name = `replay_test_${count}`
+  await query(`create database ${name} template ${TEMPLATE}`)
+  const disconnect = `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`
+  return {
+    url: urlOf(name),
+    drop: () => query(`drop database ${name} with (force)`),
+    async cutOff() {
+      await query(`alter database ${name} with allow_connections false`)
+      await query(disconnect)
+    },
+    allow: () => query(`alter database ${name} with allow_connections true`),
+  }
+}
+
+async function query(text: string): Promise<void> {
+  const client = new pg.Client({ connectionString: urlOf('postgres') })
+  await client.connect()
+  await client.query(text).finally(() => client.end())
+}
+
+function urlOf(name: string): string {
+  if (!server) throw new Error('the test Postgres is not running')
+  return server.connectionString.replace(/\/postgres$/, `/${name}`)
+}
