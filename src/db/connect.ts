@@ -29,12 +29,12 @@ export function createDb(pool: pg.Pool): Db {
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
 }
 
-/** Classes 08 (connection) and 57P (shutdown) of the Postgres error codes, and what the socket says before it has one. */
+/** Classes 08 (connection) and 57P (shutdown) of the Postgres error codes, a database that takes no connections, and what the socket says before there is a code. */
 export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   if (error instanceof AggregateError && error.errors.some(isDatabaseAway)) return true
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  if (/^(08|57P|53300)/.test(code)) return true
+  if (/^(08|57P|53300|55000)/.test(code)) return true
   if (['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTFOUND', 'ETIMEDOUT', 'ENOENT'].includes(code))
     return 'syscall' in error && error.syscall !== 'open'
   // node-postgres gives these no code of their own.

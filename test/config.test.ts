@@ -1,0 +1,80 @@
+import { expect } from 'chai'
+import { parseConfig } from '../src/config.ts'
+import { ConfigError } from '../src/errors.ts'
+
+const LIVEKIT = { LIVEKIT_URL: 'wss://livekit.example', LIVEKIT_API_KEY: 'key', LIVEKIT_API_SECRET: 'secret' }
+
+function problemsOf(env: Record<string, string>): string[] {
+  try {
+    parseConfig(env)
+    return []
+  } catch (error) {
+    expect(error).to.be.instanceOf(ConfigError)
+    return (error as ConfigError).message.split('\n')
+  }
+}
+
+describe('the settings', () => {
+  it('have the defaults of the design when only LiveKit is named', () => {
+    const config = parseConfig(LIVEKIT)
+    expect(config).to.deep.include({
+      host: '127.0.0.1',
+      port: 8080,
+      databaseUrl: undefined,
+      bufferDurationMs: 600_000,
+      cleanupBufferMs: 720_000,
+      unshareLingerMs: 10_000,
+      segmentDurationSeconds: 2,
+      graceMs: 600_000,
+      autoStart: 'screen_share',
+      egressType: 'participant',
+      quality: '1080p',
+      maxSessionMs: 3 * 3_600_000,
+      communityMaxSessions: 5,
+      quotaBytes: 5 * 1024 ** 3,
+      minFreeBytes: 2 * 1024 ** 3,
+      watchPolling: false,
+      logLevel: 'info',
+    })
+    expect(config.bufferPath).to.equal(`${config.dataPath}/buffer`)
+    expect(config.storagePath).to.equal(`${config.dataPath}/replays`)
+    expect(config.egressPath).to.equal(config.bufferPath)
+  })
+
+  it('name every wrong variable at once, and what is allowed', () => {
+    const problems = problemsOf({
+      ...LIVEKIT,
+      LIVEKIT_URL: 'livekit',
+      PORT: '70000',
+      REPLAY_SEGMENT_DURATION_SECONDS: '0',
+      REPLAY_QUALITY: '4k',
+      REPLAY_EGRESS_PATH: 'relative',
+      REPLAY_WATCH_POLLING: 'yes',
+      DATABASE_URL: 'mysql://x',
+    })
+    expect(problems).to.have.members([
+      'LIVEKIT_URL: where LiveKit is, for example wss://livekit.example.com',
+      'DATABASE_URL: a Postgres URL, for example postgres://user@host/name',
+      'PORT: a whole number from 0 to 65535',
+      'REPLAY_EGRESS_PATH: an absolute path',
+      'REPLAY_SEGMENT_DURATION_SECONDS: a whole number from 1 to 10',
+      'REPLAY_QUALITY: one of 720p, 1080p, 1440p',
+      'REPLAY_WATCH_POLLING: true or false',
+    ])
+  })
+
+  it('take an empty variable for one that is not set', () => {
+    expect(parseConfig({ ...LIVEKIT, PORT: '', DATABASE_URL: '' })).to.include({ port: 8080, databaseUrl: undefined })
+  })
+
+  it('do not let segments go before a capture may reach back to them', () => {
+    expect(problemsOf({ ...LIVEKIT, REPLAY_BUFFER_DURATION_MINUTES: '20' })).to.deep.equal([
+      'REPLAY_CLEANUP_BUFFER_MINUTES: at least REPLAY_BUFFER_DURATION_MINUTES',
+    ])
+  })
+
+  it('never say a value that may be a secret', () => {
+    const problems = problemsOf({ ...LIVEKIT, LIVEKIT_API_SECRET: '', LIVEKIT_URL: 'ftp://user:hunter2@example' })
+    expect(problems.join()).not.to.contain('hunter2')
+  })
+})

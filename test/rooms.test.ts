@@ -1,0 +1,102 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { dirname, join, relative, resolve } from 'node:path'
+import { expect } from 'chai'
+
+/*
+ * What each room of `src` may import. The floor imports nothing above it; a recording's
+ * journey goes one way.
+ */
+
+const SRC = new URL('../src/', import.meta.url).pathname
+const FLOOR = ['floor', 'db', 'job', 'livekit', 'media']
+
+const MAY_IMPORT: Record<string, string[]> = {
+  floor: ['floor'],
+  db: ['floor', 'db'],
+  job: ['floor', 'db', 'job'],
+  livekit: ['floor', 'livekit'],
+  media: ['media'],
+  session: [...FLOOR, 'session'],
+  clip: [...FLOOR, 'clip'],
+  webhook: [...FLOOR, 'session', 'webhook'],
+  segment: [...FLOOR, 'session', 'segment'],
+  capture: [...FLOOR, 'segment', 'session', 'clip', 'capture'],
+  http: [...FLOOR, 'session', 'clip', 'webhook', 'segment', 'capture', 'http'],
+}
+
+/** Those that see everything: the wiring, the entry points, and what operators run. */
+const OPEN = new Set(['service.ts', 'main.ts', 'check-data.ts'])
+
+interface Import {
+  from: string
+  to: string
+  names: string
+}
+
+async function listImports(): Promise<Import[]> {
+  const files = (await readdir(SRC, { recursive: true })).filter((name) => name.endsWith('.ts'))
+  const found = await Promise.all(
+    files.map(async (from) => {
+      const text = await readFile(join(SRC, from), 'utf8')
+      return [...text.matchAll(/^import (?:type )?([^'"]*?)(?:from )?'([^']+)'/gm)].map(([, names = '', to = '']) => ({
+        from,
+        names,
+        to: to.startsWith('.') ? relative(SRC, resolve(SRC, dirname(from), to)) : to,
+      }))
+    }),
+  )
+  return found.flat()
+}
+
+const roomOf = (path: string) => (path.includes('/') ? (path.split('/')[0] ?? '') : 'floor')
+
+describe('the rooms of the code', () => {
+  let imports: Import[]
+  before(async () => {
+    imports = await listImports()
+  })
+
+  it('import only what is below them', () => {
+    const wrong = imports.filter(({ from, to }) => {
+      const room = roomOf(from)
+      if (OPEN.has(from) || room === 'simulator' || !to.endsWith('.ts')) return false
+      return !MAY_IMPORT[room]?.includes(roomOf(to)) || OPEN.has(to)
+    })
+    expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).to.deep.equal([])
+  })
+
+  it('leave the LiveKit SDK to livekit/ and to the simulator', () => {
+    const wrong = imports.filter(
+      ({ from, to }) =>
+        /^(livekit-server-sdk|@livekit\/protocol)$/.test(to) && !['livekit', 'simulator'].includes(roomOf(from)),
+    )
+    expect(wrong.map(({ from }) => from)).to.deep.equal([])
+  })
+
+  it('leave the simulator to itself', () => {
+    const wrong = imports.filter(({ from, to }) => roomOf(to) === 'simulator' && roomOf(from) !== 'simulator')
+    expect(wrong.map(({ from }) => from)).to.deep.equal([])
+  })
+
+  it('read through repositories from http/, and write through use cases', () => {
+    const wrong = imports
+      .filter(({ from, to }) => roomOf(from) === 'http' && to.endsWith('.repo.ts'))
+      .flatMap(({ from, names }) =>
+        [...names.matchAll(/\b(?!type\b)([a-z]\w+)/g)]
+          .map(([, name = '']) => name)
+          .filter((name) => !/^(find|list)[A-Z]/.test(name))
+          .map((name) => `${from}: ${name}`),
+      )
+    expect(wrong).to.deep.equal([])
+  })
+
+  it('say process only where a program begins', async () => {
+    const files = (await readdir(SRC, { recursive: true })).filter((name) => name.endsWith('.ts'))
+    const wrong: string[] = []
+    for (const file of files) {
+      const text = await readFile(join(SRC, file), 'utf8')
+      if (/\bprocess\.(env|exit|argv|on)\b/.test(text)) wrong.push(file)
+    }
+    expect(wrong.filter((file) => !OPEN.has(file) && roomOf(file) !== 'simulator')).to.deep.equal([])
+  })
+})
