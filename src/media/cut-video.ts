@@ -65,12 +65,14 @@ type SpanCut = TickRange & {
 }
 
 function cutSpan(span: Span, number: number): SpanCut {
-  const { segments, toTicks } = span
-  const begin = shownAt(segments, span.fromTicks)
+  const { segments } = span
+  const asked = Math.round(span.fromTicks)
+  const toTicks = Math.round(span.toTicks)
+  const begin = shownAt(segments, asked)
   if (!begin) throw new RangeError('a span without segments')
   const { segment, pts: shownPts } = begin
-  const held = span.fromTicks - shownPts > segment.frameTicks * 1.5 || segmentEnds(segments, begin, span.fromTicks)
-  const fromTicks = held ? span.fromTicks : shownPts
+  const held = asked - shownPts > segment.frameTicks * 1.5 || segmentEnds(segments, begin, asked)
+  const fromTicks = held ? asked : shownPts
   if (toTicks <= fromTicks) throw new RangeError('a span without pictures')
   const runs: VideoRun[] = []
   for (const candidate of segments.slice(segments.indexOf(segment))) {

@@ -70,7 +70,7 @@ function readVideo(units: Units): DemuxedSegment['video'] | string {
     video.pictures.push(picture)
   }
   if (video.pictures.length === 0) return 'no picture'
-  if (video.sps.length !== 1 || video.pps.length === 0) return 'no parameter sets, or several'
+  if (video.sps.length !== 1 || video.pps.length !== 1) return 'no parameter sets, or several'
   return readPictureSize(video.sps[0]!) ? video : 'the parameter set cannot be read'
 }
 

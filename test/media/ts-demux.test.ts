@@ -4,6 +4,7 @@ import { sampleFileBytes } from '../../src/media/frame-index.ts'
 import { type RepackedSegment, repackSegment } from '../../src/media/sample-file.ts'
 import { demuxSegment, type DemuxedSegment } from '../../src/media/ts-demux.ts'
 import { makeSegments, PARTICIPANT, readSegments, TRACK_COMPOSITE, useDirectory } from './material.ts'
+import { muxTs } from './mux-ts.ts'
 
 function readable(file: Buffer, whole = false): DemuxedSegment {
   const demuxed = demuxSegment(file, whole)
@@ -110,6 +111,35 @@ describe('a segment', () => {
     expect(contents(readable(moved, true))).to.deep.equal(contents(readable(file)))
   })
 
+  it('loses what an MP4 must not have: delimiters, fillers, zeros, parameter sets', () => {
+    const sets = ['6742c01fda014016e840000003004000000f23c60ca8', '68ce3c80'].map((hex) => Buffer.from(hex, 'hex'))
+    const [delimiter, filler, sei] = ['09f0', '0cffff80', '0605010080'].map((hex) => Buffer.from(hex, 'hex'))
+    const long = Buffer.from([0, 0, 0, 1])
+    const short = long.subarray(1)
+    const zeros = Buffer.alloc(5)
+    const units = [
+      [long, delimiter!, short, sets[0]!, long, sets[1]!, short, sei!, short, slice(0x65, 400), zeros],
+      [short, slice(0x41, 183), short, slice(0x41, 20), zeros, long, filler!],
+      [long, delimiter!, zeros, long, slice(0x01, 158)],
+    ]
+    const start = 2 ** 33 - 4000
+    const file = muxTs(
+      units.map((unit, i) => {
+        const dts = start + i * 3000
+        return { pts: (dts + 9) % 2 ** 33, dts: dts % 2 ** 33, payload: Buffer.concat(unit) }
+      }),
+    )
+    const { sampleFile, frameIndex } = repackSegment(file) as RepackedSegment
+    const kept = [[sei!, slice(0x65, 400)], [slice(0x41, 183), slice(0x41, 20)], [slice(0x01, 158)]]
+    const samples = kept.map((nals) =>
+      Buffer.concat(nals.flatMap((nal) => [Buffer.from([0, 0, nal.length >> 8, nal.length & 255]), nal])),
+    )
+    expect(sampleFile).to.deep.equal(Buffer.concat(samples))
+    expect([...frameIndex.video.sizes]).to.deep.equal(samples.map((sample) => sample.length))
+    expect([frameIndex.sps, frameIndex.pps]).to.deep.equal(sets)
+    expect([...frameIndex.video.pts]).to.deep.equal([9, 3009, 6009])
+  })
+
   it('becomes one run of bytes: pictures with lengths, then bare sound', () => {
     for (const file of recorded.slice(0, 4)) {
       const repacked = repackSegment(file) as RepackedSegment
@@ -152,4 +182,8 @@ function dropFirstPicture(file: Buffer): Buffer {
     if (pid !== 0x100 || units > 1) packets.push(packet)
   }
   return Buffer.concat(packets)
+}
+
+function slice(type: number, bytes: number): Buffer {
+  return Buffer.concat([Buffer.from([type, 0x88]), Buffer.alloc(bytes, 0xab)])
 }
