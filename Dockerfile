@@ -1,0 +1,32 @@
+FROM node:24-slim AS packages
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# Postgres comes by DATABASE_URL and ffmpeg from Debian: the packages that bring them along stay out.
+RUN npm ci --omit=dev --omit=optional
+
+FROM node:24-slim
+RUN apt-get update \
+  && apt-get install --yes --no-install-recommends ffmpeg \
+  && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+COPY --from=packages /app/node_modules ./node_modules
+COPY package.json ./
+COPY migrations ./migrations
+COPY src ./src
+# LiveKit's egress writes as uid 1001, gid 0, into directories that only their owner may
+# change (0755). So whoever deletes segments is that same user.
+RUN mkdir -p /buffer /replays && chown 1001:0 /buffer /replays
+USER 1001:0
+ENV NODE_ENV=production \
+  HOST=0.0.0.0 \
+  PORT=8080 \
+  FFMPEG_PATH=/usr/bin/ffmpeg \
+  REPLAY_BUFFER_PATH=/buffer \
+  REPLAY_EGRESS_PATH=/buffer \
+  REPLAY_STORAGE_PATH=/replays
+EXPOSE 8080
+VOLUME ["/buffer", "/replays"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:'+process.env.PORT+'/healthz').then((r)=>process.exit(r.ok?0:1),()=>process.exit(1))"]
+# The service handles SIGTERM itself; a second one ends it at once.
+CMD ["node", "src/main.ts"]
