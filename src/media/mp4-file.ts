@@ -28,56 +28,55 @@ export function buildMp4(cut: ClipCut): Mp4File {
   const mdat = boxes.mdatHeader(mediaBytes)
   const ftyp = boxes.ftyp('isom', 'isom', 'iso2', cut.video.inBand ? 'iso6' : 'avc1', 'mp41')
   const wide = mediaBytes + 2 ** 28 > 2 ** 32
+  const fixed = { video: videoTables(cut.video, cut.chunks), audio: cut.audio && audioTables(cut.audio, cut.chunks) }
   // The index holds places in the file, which begin after it: its size does not depend on them.
-  const moovBytes = moov(cut, 0, wide).length
+  const moovBytes = moov(cut, fixed, { mediaStart: 0, wide }).length
   const mediaStart = ftyp.length + moovBytes + mdat.length
-  const head = Buffer.concat([ftyp, moov(cut, mediaStart, wide), mdat])
+  const head = Buffer.concat([ftyp, moov(cut, fixed, { mediaStart, wide }), mdat])
   const { parts, durationTicks, frameCount } = cut
   return { head, parts, size: mediaStart + mediaBytes, durationTicks, frameCount }
 }
 
-function moov(tracks: Tracks, mediaStart: number, wide: boolean): Buffer {
-  const { video, audio, chunks, durationTicks } = tracks
-  const places = { mediaStart, wide, durationTicks }
-  const traks = [videoTrak(video, chunks, places)]
-  if (audio) traks.push(audioTrak(audio, chunks, places))
+/** All tables but the chunks' places. */
+type FixedTables = { video: Buffer[]; audio: Buffer[] | null }
+
+type Places = { mediaStart: number; wide: boolean }
+
+function moov({ video, audio, chunks, durationTicks }: Tracks, fixed: FixedTables, places: Places): Buffer {
+  const videoStbl = [...fixed.video, chunkPlaces(chunks, 'video', places)]
+  const traks = [videoTrak(video, durationTicks, videoStbl)]
+  if (audio && fixed.audio) {
+    const audioStbl = [...fixed.audio, chunkPlaces(chunks, 'audio', places)]
+    traks.push(audioTrak(audio, durationTicks, audioStbl))
+  }
   return boxes.box('moov', boxes.mvhd(TICKS_PER_SECOND, durationTicks, AUDIO_TRACK + 1), ...traks)
 }
 
-type Places = { mediaStart: number; wide: boolean; durationTicks: number }
-
-function videoTrak(video: VideoTrack, chunks: Chunk[], places: Places): Buffer {
-  const { width, height, dts, pts } = video
-  const stbl = boxes.box(
-    'stbl',
-    boxes.stsd(videoEntry(video)),
-    tables.stts(dts, video.lastDuration),
-    ...tables.ctts(dts, pts),
-    tables.stss(video.keys),
-    ...chunkTables(video.sizes, chunks, 'video', places),
-  )
-  const minf = boxes.box('minf', boxes.vmhd(), boxes.dinf(), stbl)
-  const mdhd = boxes.mdhd(TICKS_PER_SECOND, dts.at(-1)! + video.lastDuration)
-  const tkhd = boxes.tkhd(VIDEO_TRACK, places.durationTicks, false, width, height)
-  const elst = boxes.elst(video.edit.duration, video.edit.mediaTime)
-  const mdia = boxes.box('mdia', mdhd, boxes.hdlr('vide'), minf)
-  return boxes.box('trak', tkhd, boxes.box('edts', elst), mdia)
+function videoTables(video: VideoTrack, chunks: Chunk[]): Buffer[] {
+  const { dts, pts, lastDuration, keys, sizes } = video
+  const times = [tables.stts(dts, lastDuration), ...tables.ctts(dts, pts), tables.stss(keys)]
+  return [boxes.stsd(videoEntry(video)), ...times, tables.stsc(chunksOf(chunks, 'video')), tables.stsz(sizes)]
 }
 
-function audioTrak(audio: AudioTrack, chunks: Chunk[], places: Places): Buffer {
-  const count = audio.sizes.length
-  const stbl = boxes.box(
-    'stbl',
-    boxes.stsd(audioEntry(audio.config)),
-    tables.evenStts(count, FRAME_SAMPLES),
-    ...chunkTables(audio.sizes, chunks, 'audio', places),
-  )
-  const minf = boxes.box('minf', boxes.smhd(), boxes.dinf(), stbl)
-  const mdhd = boxes.mdhd(sampleRateOf(audio.config), count * FRAME_SAMPLES)
-  const tkhd = boxes.tkhd(AUDIO_TRACK, places.durationTicks, true, 0, 0)
-  const elst = boxes.elst(audio.edit.duration, audio.edit.mediaTime)
-  const mdia = boxes.box('mdia', mdhd, boxes.hdlr('soun'), minf)
-  return boxes.box('trak', tkhd, boxes.box('edts', elst), mdia)
+function audioTables({ config, sizes }: AudioTrack, chunks: Chunk[]): Buffer[] {
+  const times = tables.evenStts(sizes.length, FRAME_SAMPLES)
+  return [boxes.stsd(audioEntry(config)), times, tables.stsc(chunksOf(chunks, 'audio')), tables.stsz(sizes)]
+}
+
+function videoTrak({ width, height, dts, lastDuration, edit }: VideoTrack, duration: number, stbl: Buffer[]): Buffer {
+  const minf = boxes.box('minf', boxes.vmhd(), boxes.dinf(), boxes.box('stbl', ...stbl))
+  const mdhd = boxes.mdhd(TICKS_PER_SECOND, dts.at(-1)! + lastDuration)
+  const tkhd = boxes.tkhd(VIDEO_TRACK, duration, false, width, height)
+  const edts = boxes.box('edts', boxes.elst(edit.duration, edit.mediaTime))
+  return boxes.box('trak', tkhd, edts, boxes.box('mdia', mdhd, boxes.hdlr('vide'), minf))
+}
+
+function audioTrak({ config, sizes, edit }: AudioTrack, duration: number, stbl: Buffer[]): Buffer {
+  const minf = boxes.box('minf', boxes.smhd(), boxes.dinf(), boxes.box('stbl', ...stbl))
+  const mdhd = boxes.mdhd(sampleRateOf(config), sizes.length * FRAME_SAMPLES)
+  const tkhd = boxes.tkhd(AUDIO_TRACK, duration, true, 0, 0)
+  const edts = boxes.box('edts', boxes.elst(edit.duration, edit.mediaTime))
+  return boxes.box('trak', tkhd, edts, boxes.box('mdia', mdhd, boxes.hdlr('soun'), minf))
 }
 
 /** 8.8.1: an index without samples, for fragments that bring their own. */
@@ -112,13 +111,16 @@ export function sampleRateOf(config: number): number {
   return readAudioConfig(config)?.sampleRate ?? 44100
 }
 
-function chunkTables(sizes: Uint32Array, chunks: Chunk[], track: Chunk['track'], places: Places): Buffer[] {
+function chunksOf(chunks: Chunk[], track: Chunk['track']): Chunk[] {
+  return chunks.filter((chunk) => chunk.track === track)
+}
+
+function chunkPlaces(chunks: Chunk[], track: Chunk['track'], { mediaStart, wide }: Places): Buffer {
   const offsets: number[] = []
-  let at = places.mediaStart
+  let at = mediaStart
   for (const chunk of chunks) {
     if (chunk.track === track) offsets.push(at)
     at += chunk.bytes
   }
-  const own = chunks.filter((chunk) => chunk.track === track)
-  return [tables.stsc(own), tables.stsz(sizes), tables.chunkOffsets(offsets, places.wide)]
+  return tables.chunkOffsets(offsets, wide)
 }
