@@ -27,7 +27,7 @@ export async function serveBytes(req: Request, res: Response, file: Served): Pro
     'Content-Disposition': file.disposition,
   })
   res.type(file.type)
-  if (req.fresh) {
+  if (isKnown(req.get('if-none-match'), file.etag)) {
     res.status(304).end()
     return
   }
@@ -43,6 +43,12 @@ export async function serveBytes(req: Request, res: Response, file: Served): Pro
     // A viewer who seeks or leaves closes the connection: that is no failure of ours.
     if (!res.destroyed || !isPrematureClose(error)) throw error
   })
+}
+
+/** RFC 9110, 13.1.2: the client has these bytes, whatever it says of caches. */
+function isKnown(ifNoneMatch: string | undefined, etag: string): boolean {
+  const known = (ifNoneMatch ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''))
+  return known.includes(etag) || known.includes('*')
 }
 
 function isPrematureClose(error: unknown): boolean {
