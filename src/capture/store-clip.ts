@@ -87,5 +87,9 @@ async function sayWhy(deps: StoreDeps, clipId: string): Promise<void> {
 /** A rename is on the disk once its directory is. */
 async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r')
-  await directory.sync().finally(() => directory.close())
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
 }

@@ -6,12 +6,13 @@ import type { Schema } from './schema.ts'
 export type Db = Kysely<Schema>
 export type Trx = Transaction<Schema>
 
-const { builtins, getTypeParser } = pg.types
+const { getTypeParser } = pg.types
+const INT8: number = pg.types.builtins.INT8
 
 /** 64-bit integers as numbers: every count and size here is far below 2^53. */
 const types: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text') =>
-    oid === builtins.INT8 ? Number : getTypeParser(oid, format)) as pg.CustomTypesConfig['getTypeParser'],
+    oid === INT8 ? Number : getTypeParser(oid, format)) as pg.CustomTypesConfig['getTypeParser'],
 }
 
 /** One pool a process, shared by queries and jobs; a broken idle connection is replaced by the next query. */

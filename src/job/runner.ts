@@ -81,10 +81,11 @@ async function startPool(deps: RunnerDeps, jobs: JobTable): Promise<{ runner: Ru
 }
 
 function taskList(log: Log, jobs: JobTable): TaskList {
-  const task = <N extends JobName>(name: N): TaskList[string] => {
+  const task = (name: JobName): TaskList[string] => {
+    const work = jobs[name] as (payload: unknown, attempt: Attempt) => Promise<unknown>
     return async (payload, { job }) => {
       const last = job.attempts >= job.max_attempts
-      const outcome = await jobs[name](payload as JobPayloads[N], { last })
+      const outcome = await work(payload, { last })
       log.debug('job done', { job: name, ...(payload as object), outcome })
     }
   }

@@ -34,7 +34,7 @@ export function startSchedules(deps: ScheduleDeps, schedules: Schedule[]): Stop 
     ),
   )
   return async () => {
-    await Promise.all(tasks.map((task) => task.destroy()))
+    for (const task of tasks) await task.destroy()
     await Promise.all(running)
   }
 }

@@ -63,7 +63,11 @@ export async function createTestDatabase(): Promise<TestDatabase> {
 async function query(text: string): Promise<void> {
   const client = new pg.Client({ connectionString: urlOf('postgres') })
   await client.connect()
-  await client.query(text).finally(() => client.end())
+  try {
+    await client.query(text)
+  } finally {
+    await client.end()
+  }
 }
 
 function urlOf(name: string): string {

@@ -6,7 +6,7 @@ const ROOT = new URL('../../', import.meta.url).pathname
 export interface RunningProcess {
   child: ChildProcess
   /** What it has printed so far, both streams. */
-  output(): string
+  output: () => string
   /** Resolves with the exit code, or the signal's name. */
   ended: Promise<number | string>
 }
