@@ -1,10 +1,20 @@
 import type { Generated, Insertable, JSONColumnType, Selectable } from 'kysely'
 import type { EgressType, Quality } from '../config.ts'
 
-export const SESSION_STATUSES = ['starting', 'active', 'stopping', 'ended', 'failed'] as const
+export const SESSION_STATUSES = ['starting', 'active', 'refused', 'stopping', 'ended', 'failed'] as const
 export type SessionStatus = (typeof SESSION_STATUSES)[number]
 
-export type EndedReason = 'unshared' | 'left' | 'stopped' | 'replaced' | 'lost' | 'failed' | 'limit'
+export type EndedReason =
+  | 'unshared'
+  | 'left'
+  | 'stopped'
+  | 'opted_out'
+  | 'replaced'
+  | 'lost'
+  | 'failed'
+  | 'limit'
+  | 'disk'
+  | 'egress_ended'
 export type ClockSource = 'measured' | 'estimated'
 export type ClipStatus = 'waiting' | 'ready' | 'failed'
 
@@ -34,6 +44,24 @@ export interface EgressSessionsTable {
   expires_at: Date | null
   purged_at: Date | null
   node: string | null
+  /** How many sessions of this share failed one after the other before this one. */
+  attempt: Generated<number>
+  /** A start call went out and its answer is not known: an egress may turn up. */
+  start_sent_at: Date | null
+}
+
+/** What is known of a share. That it began and that it ended are told in any order, and either is kept for good. */
+export interface SharesTable {
+  track_sid: string
+  room: string
+  room_sid: string | null
+  user_id: string
+  participant_sid: string
+  published_at: Date
+  /** By our own clock. */
+  seen_at: Date
+  gone_at: Date | null
+  gone_reason: 'unshared' | 'left' | null
 }
 
 /** When a session's share was really there: egress goes on recording black between two of them. */
@@ -100,10 +128,19 @@ export interface ReplayClipsTable {
   error: string | null
   size_bytes: number | null
   pressed_at: Date
+  /** Hash of the spans: clips with the same one are the same bytes. */
+  content_key: string | null
+  is_exact: Generated<boolean>
   idempotency_key: string | null
   reserved_bytes: number
   file_id: string | null
   created_at: Date
+}
+
+/** The sessions that a waiting clip may still take from; several when a share ended and began again. */
+export interface ClipSessionsTable {
+  clip_id: string
+  session_id: string
 }
 
 export interface ClipSegmentsTable {
@@ -132,6 +169,7 @@ export interface WebhookEventsTable {
   id: string
   event: string
   room: string | null
+  room_sid: string | null
   participant_sid: string | null
   track_sid: string | null
   body: JSONColumnType<Record<string, unknown>>
@@ -146,10 +184,12 @@ export interface ScheduleRunsTable {
 
 export interface Schema {
   egress_sessions: EgressSessionsTable
+  shares: SharesTable
   share_spans: ShareSpansTable
   segments: SegmentsTable
   segment_frames: SegmentFramesTable
   replay_clips: ReplayClipsTable
+  clip_sessions: ClipSessionsTable
   clip_segments: ClipSegmentsTable
   files: FilesTable
   user_quotas: UserQuotasTable
@@ -158,6 +198,8 @@ export interface Schema {
 }
 
 export type Session = Selectable<EgressSessionsTable>
+export type NewSession = Insertable<EgressSessionsTable>
+export type ShareRow = Selectable<SharesTable>
 export type ShareSpan = Selectable<ShareSpansTable>
 export type Segment = Selectable<SegmentsTable>
 export type NewSegment = Insertable<SegmentsTable>

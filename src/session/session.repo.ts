@@ -1,9 +1,12 @@
 import { sql } from 'kysely'
 import type { Db, Trx } from '../db/connect.ts'
-import type { EgressSessionsTable, Session, SessionStatus, ShareSpan } from '../db/schema.ts'
+import type { NewSession, Session, SessionStatus, ShareSpan } from '../db/schema.ts'
 
 /** A session that has, or will have, an egress recording: there is one a user and room at most. */
 export const LIVE = ['starting', 'active'] as const satisfies SessionStatus[]
+
+/** What a user has one of in a room at most, by a unique index: a refused one still waits for its turn. */
+export const CURRENT = [...LIVE, 'refused'] as const satisfies SessionStatus[]
 
 export async function findSession(db: Db, id: string): Promise<Session | undefined> {
   return db.selectFrom('egress_sessions').selectAll().where('id', '=', id).executeTakeFirst()
@@ -87,17 +90,17 @@ export async function lockUnendedSessionsOfParticipant(trx: Trx, participantSid:
 }
 
 /** False when the user already has a live session in this room. */
-export async function recordSession(trx: Trx, session: EgressSessionsTable): Promise<boolean> {
+export async function recordSession(trx: Trx, session: NewSession): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await trx
     .insertInto('egress_sessions')
     .values(session)
-    .onConflict((oc) => oc.columns(['room', 'user_id']).where('status', 'in', LIVE).doNothing())
+    .onConflict((oc) => oc.columns(['room', 'user_id']).where('status', 'in', CURRENT).doNothing())
     .executeTakeFirstOrThrow()
   return numInsertedOrUpdatedRows === 1n
 }
 
 /** Changes a session and tells whoever watches it. */
-export async function setSession(trx: Trx, id: string, change: Partial<EgressSessionsTable>): Promise<void> {
+export async function setSession(trx: Trx, id: string, change: Partial<Session>): Promise<void> {
   await trx.updateTable('egress_sessions').set(change).where('id', '=', id).execute()
   await tellSession(trx, id)
 }

@@ -156,6 +156,7 @@ const NEW_SESSION = {
   expires_at: null,
   purged_at: null,
   node: null,
+  start_sent_at: null,
 } as const
 
 const stopKey = (session: Session) => `stop:${session.id}`

@@ -39,6 +39,9 @@ const NEXT: Record<SessionStatus, Partial<Record<SessionEvent, SessionStatus>>> 
     egress_lost: 'ended',
     stop_asked: 'stopping',
   },
+  refused: {
+    start_dropped: 'ended',
+  },
   stopping: {
     egress_complete: 'ended',
     egress_failed: 'failed',

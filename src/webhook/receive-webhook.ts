@@ -46,7 +46,8 @@ async function recordEvent(deps: WebhookDeps, trx: Trx, event: LivekitEvent): Pr
     .values({
       id: event.id,
       event: event.event,
-      room: event.room?.name ?? null,
+      room: event.room?.name || event.egress?.room || null,
+      room_sid: event.room?.sid ?? null,
       participant_sid: event.participant?.sid ?? null,
       track_sid: event.track?.sid ?? null,
       body: JSON.stringify(event.body),
