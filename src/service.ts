@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { createClipMediaCache } from './capture/clip-media.ts'
+import { createOpenIndexCache } from './capture/open-clip.ts'
 import { finishClip, finishWaitingClips } from './capture/finish-clip.ts'
 import { storeClip } from './capture/store-clip.ts'
 import { systemNow, type Now } from './clock.ts'
@@ -23,6 +23,7 @@ import { createRoomApi } from './livekit/room-service.ts'
 import { createWebhookReceiver } from './livekit/webhook-event.ts'
 import { errorFields, type Log } from './log.ts'
 import { purgeSession, retainSegments } from './segment/retention.ts'
+import { createTurns } from './segment/turns.ts'
 import { startWatcher, type Watcher } from './segment/watcher.ts'
 import { sweepOrphans } from './session/orphans.ts'
 import { reconcile } from './session/reconcile.ts'
@@ -62,15 +63,14 @@ export async function startService(config: Config, { now = systemNow, log }: Ove
     stops.push(() => listener.stop())
 
     const deps = createDeps(config, db, now, log)
-    const node = hostname()
     let watcher: Watcher | undefined
     const forget = (sessionId: string) => watcher?.forget(sessionId)
-    const onLanded = (sessionId: string) => {
+    const onAwaited = (sessionId: string) => {
       finishWaitingClips(deps, sessionId).catch((error: unknown) => {
         log.warn('waiting clips not finished yet', { sessionId, ...errorFields(error) })
       })
     }
-    watcher = await startWatcher({ ...deps, node, onLanded }, { polling: config.watchPolling })
+    watcher = await startWatcher({ ...deps, turns: createTurns(4), onAwaited }, { polling: config.watchPolling })
     stops.push(() => watcher.stop())
 
     const retention = { ...deps, forget }
@@ -111,9 +111,11 @@ function createDeps(config: Config, db: Db, now: Now, log: Log) {
     db,
     now,
     log,
+    node: config.node,
     bufferPath: config.bufferPath,
     storagePath: config.storagePath,
     mediaCache: createClipMediaCache(),
+    openCache: createOpenIndexCache(),
     assertFreeSpace,
     egress: createEgressApi(config.livekit, config.egressPath),
     rooms: createRoomApi(config.livekit),

@@ -1,20 +1,23 @@
 import { v7 as uuidv7 } from 'uuid'
-import { findClipByKey, recordClip, recordPins, tellClip, type ClipWithFile } from '../clip/clip.repo.ts'
+import {
+  findClipByKey,
+  recordClip,
+  recordClipSessions,
+  recordPins,
+  tellClip,
+  type ClipWithFile,
+} from '../clip/clip.repo.ts'
 import { reserveQuota } from '../clip/quota.ts'
 import type { Now } from '../clock.ts'
 import type { Config } from '../config.ts'
 import type { Db, Trx } from '../db/connect.ts'
-import type { ClipSpan, Coverage, Session } from '../db/schema.ts'
+import type { Session } from '../db/schema.ts'
 import { AppError } from '../errors.ts'
 import { enqueue } from '../job/jobs.ts'
 import type { Log } from '../log.ts'
-import { cutClip } from '../media/clip-cut.ts'
-import { buildMp4 } from '../media/mp4-file.ts'
-import { findSession } from '../session/session.repo.ts'
-import { describeCoverage } from './coverage.ts'
-import { chooseSpans, neededSegments, type SessionTimeline } from './cut-plan.ts'
-import { loadTimeline } from './load-timeline.ts'
 import { describeBuffer } from './describe-buffer.ts'
+import { loadTimelines } from './load-timeline.ts'
+import { isAwaited, makePlan, planColumns, type Plan } from './make-plan.ts'
 
 /*
  * A capture.
@@ -34,24 +37,20 @@ export interface CaptureDeps {
 }
 
 export interface CaptureRequest {
-  session: Session
+  /** Of one user in one room, oldest first; at least one. */
+  sessions: Session[]
   userId: string
   from: Date
   to: Date
   pressedAt: Date
   title: string | undefined
+  /** All of the range or nothing: refused, or failed after the wait, if anything is missing. */
+  isExact: boolean
   idempotencyKey: string | undefined
 }
 
 /** A segment lands `D + 0.67 s` after its own end (contract section 9): after `2 D` and a margin nothing more is to come. */
 const WAIT_MARGIN_MS = 3000
-
-export interface Plan {
-  spans: ClipSpan[]
-  coverage: Coverage
-  pins: { sessionId: string; sequence: number }[]
-  sizeBytes: number
-}
 
 /**
  * Commits a capture. Throws `range_not_recorded` with what is available,
@@ -62,54 +61,35 @@ export async function captureClip(deps: CaptureDeps, request: CaptureRequest): P
   if (before) return before
   await deps.assertFreeSpace()
   const id = uuidv7()
-  const recorded = await deps.db.transaction().execute(async (trx) => {
-    const { session, from, to, userId } = request
-    const timeline = await loadTimeline(trx, session, from, to)
-    const plan = timeline && makePlan(timeline, from, to)
-    const deadline = isAwaited(session, timeline, request) ? waitDeadline(deps, request) : undefined
-    if (!plan && !deadline) throw await notRecorded(deps.db, session, request)
-    if (!(await insertClip(deps, trx, id, request, plan, deadline !== undefined))) return false
-    await reserveQuota(trx, userId, plan?.sizeBytes ?? 0, deps.config.quotaBytes)
-    await recordPins(trx, id, plan?.pins ?? [])
-    await enqueueNext(trx, id, session.id, deadline)
-    return true
-  })
+  const recorded = await deps.db.transaction().execute((trx) => commitCapture(deps, trx, id, request))
   if (recorded) return { id }
   const repeated = await findRepeated(deps.db, request)
   if (!repeated) throw new Error('a clip with this idempotency key was there and is gone')
   return repeated
 }
 
+/** False when the idempotency key turned out to be taken. */
+async function commitCapture(deps: CaptureDeps, trx: Trx, id: string, request: CaptureRequest): Promise<boolean> {
+  const { from, to, userId } = request
+  const ids = request.sessions.map((session) => session.id)
+  const { sessions, timelines } = await loadTimelines(trx, ids, from, to)
+  const plan = makePlan(timelines, from, to)
+  const deadline = isAwaited(sessions, timelines, to) ? waitDeadline(deps, request) : undefined
+  const isEnough = plan && (plan.coverage.complete || !request.isExact)
+  if (!isEnough && !deadline) throw await notRecorded(deps.db, request, plan)
+  if (!(await insertClip(deps, trx, id, request, plan, deadline !== undefined))) return false
+  await reserveQuota(trx, userId, plan?.sizeBytes ?? 0, deps.config.quotaBytes)
+  await recordClipSessions(trx, id, ids)
+  await recordPins(trx, id, plan?.pins ?? [])
+  const session = ids.at(-1) ?? ''
+  if (deadline) await enqueue(trx, 'finish_clip', session, { clipId: id }, { key: `finish:${id}`, runAt: deadline })
+  else await enqueue(trx, 'store_clip', session, { clipId: id }, { key: `store:${id}` })
+  await tellClip(trx, id)
+  return true
+}
+
 async function findRepeated(db: Db, request: CaptureRequest): Promise<ClipWithFile | undefined> {
   return request.idempotencyKey === undefined ? undefined : findClipByKey(db, request.userId, request.idempotencyKey)
-}
-
-/** Cuts what was recorded of the range. Undefined when nothing was. */
-export function makePlan(timeline: SessionTimeline, from: Date, to: Date): Plan | undefined {
-  const chosen = chooseSpans(timeline, from, to)
-  if (chosen.length === 0) return undefined
-  const segments = neededSegments(timeline, chosen)
-  const cut = cutClip(chosen.map((span) => ({ ...span, segments })))
-  const { sessionId } = timeline
-  return {
-    spans: cut.spans.map(({ fromTicks, toTicks }) => ({ sessionId, fromTicks, toTicks })),
-    coverage: describeCoverage(timeline, from, to, cut.spans),
-    pins: segments.map(({ sequence }) => ({ sessionId, sequence })),
-    sizeBytes: buildMp4(cut).size,
-  }
-}
-
-/** Whether more of the range is still to land: the session grows, and its share had not ended before the range does. */
-export function isAwaited(
-  session: Session,
-  timeline: SessionTimeline | undefined,
-  { to }: Pick<CaptureRequest, 'to'>,
-): boolean {
-  if (session.status === 'ended' || session.status === 'failed') return false
-  const wanted = Math.min(to.getTime(), session.share_ended_at?.getTime() ?? Infinity)
-  const landed = timeline?.placed.at(-1)
-  if (!timeline || !landed) return true
-  return timeline.originMs + landed.toTicks / 90 < wanted
 }
 
 function waitDeadline(deps: CaptureDeps, { to }: CaptureRequest): Date | undefined {
@@ -125,7 +105,9 @@ async function insertClip(
   plan: Plan | undefined,
   waits: boolean,
 ): Promise<boolean> {
-  const { session, from, to } = request
+  const { sessions, from, to } = request
+  const session = sessions.at(-1)
+  if (!session) throw new Error('a capture without a session')
   return recordClip(trx, {
     id,
     user_id: request.userId,
@@ -135,6 +117,7 @@ async function insertClip(
     requested_from: from,
     requested_to: to,
     pressed_at: request.pressedAt,
+    is_exact: request.isExact,
     idempotency_key: request.idempotencyKey ?? null,
     created_at: deps.now(),
     error: null,
@@ -145,37 +128,10 @@ async function insertClip(
   })
 }
 
-/** What a plan says in a clip's row; without one, that nothing has landed yet. */
-export function planColumns(plan: Plan | undefined, from: Date, to: Date) {
-  const coverage: Coverage = plan?.coverage ?? {
-    requestedFrom: from.toISOString(),
-    requestedTo: to.toISOString(),
-    coveredFrom: from.toISOString(),
-    coveredTo: from.toISOString(),
-    coveredSeconds: 0,
-    gaps: [{ from: from.toISOString(), to: to.toISOString(), reason: 'not_yet' }],
-    complete: false,
-    clock: 'estimated',
-  }
-  return {
-    coverage: JSON.stringify(coverage),
-    spans: JSON.stringify(plan?.spans ?? []),
-    from_at: plan ? new Date(coverage.coveredFrom) : from,
-    to_at: plan ? new Date(coverage.coveredTo) : to,
-    reserved_bytes: plan?.sizeBytes ?? 0,
-  }
-}
-
-async function enqueueNext(trx: Trx, clipId: string, sessionId: string, deadline: Date | undefined): Promise<void> {
-  if (deadline) await enqueue(trx, 'finish_clip', sessionId, { clipId }, { key: `finish:${clipId}`, runAt: deadline })
-  else await enqueue(trx, 'store_clip', sessionId, { clipId }, { key: `store:${clipId}` })
-  await tellClip(trx, clipId)
-}
-
-async function notRecorded(db: Db, session: Session, { from, to }: CaptureRequest): Promise<AppError> {
-  const fresh = await findSession(db, session.id)
-  const available = fresh && (await describeBuffer(db, fresh))
-  return new AppError('range_not_recorded', 'nothing of this range is in the buffer', {
-    details: { requestedFrom: from.toISOString(), requestedTo: to.toISOString(), available: available ?? null },
-  })
+async function notRecorded(db: Db, { sessions, from, to }: CaptureRequest, plan: Plan | undefined): Promise<AppError> {
+  const available = await Promise.all(sessions.map((session) => describeBuffer(db, session)))
+  const requested = { requestedFrom: from.toISOString(), requestedTo: to.toISOString() }
+  const details = { ...requested, available, ...(plan ? { coverage: plan.coverage } : {}) }
+  const message = plan ? 'not all of this range was recorded' : 'nothing of this range is in the buffer'
+  return new AppError('range_not_recorded', message, { details })
 }

@@ -1,5 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { ClipWithFile } from '../clip/clip.repo.ts'
 import type { Db } from '../db/connect.ts'
 import type { ClipSpan } from '../db/schema.ts'
 import { cutClip, type ClipCut } from '../media/clip-cut.ts'
@@ -8,6 +9,7 @@ import { buildMp4, type Mp4File } from '../media/mp4-file.ts'
 import { placeSegments } from '../media/timeline.ts'
 import { bufferPathOf } from '../segment/buffer-path.ts'
 import { listPinnedSegments } from './load-timeline.ts'
+import { createRecent, type Recent } from './recent.ts'
 
 /** A clip's MP4 before it is a file: every byte known, none copied. */
 export interface ClipMedia {
@@ -20,25 +22,24 @@ export interface MediaDeps {
   bufferPath: string
 }
 
+export type CachedClip = Pick<ClipWithFile, 'id' | 'spans' | 'content_key' | 'size_bytes'>
+
 /** An index of half a megabyte is made once for all the requests that a player sends. */
-const CACHE_SIZE = 32
+const CACHE_SIZE = 24
 
-export type ClipMediaCache = Map<string, Promise<ClipMedia>>
+export type ClipMediaCache = Recent<ClipMedia>
 
-export const createClipMediaCache = (): ClipMediaCache => new Map()
+export const createClipMediaCache = (): ClipMediaCache => createRecent(CACHE_SIZE)
 
-/** The media of a ready clip that is not at rest yet, made from its pins. The same clip always gives the same bytes. */
-export function loadClipMedia(
-  deps: MediaDeps,
-  cache: ClipMediaCache,
-  clip: { id: string; spans: ClipSpan[] },
-): Promise<ClipMedia> {
-  const made = cache.get(clip.id) ?? makeClipMedia(deps, clip)
-  cache.delete(clip.id)
-  cache.set(clip.id, made)
-  made.catch(() => cache.delete(clip.id))
-  for (const id of cache.keys()) if (cache.size > CACHE_SIZE) cache.delete(id)
-  return made
+/**
+ * The media of a clip that is not at rest yet, made from its pins: what has landed so
+ * far, if it waits. The same content always gives the same bytes.
+ */
+export async function loadClipMedia(deps: MediaDeps, cache: ClipMediaCache, clip: CachedClip): Promise<ClipMedia> {
+  const media = await cache(clip.content_key ?? clip.id, () => makeClipMedia(deps, clip))
+  if (clip.size_bytes !== null && media.mp4.size !== clip.size_bytes)
+    throw new Error(`clip ${clip.id} would have ${media.mp4.size} bytes instead of ${clip.size_bytes}`)
+  return media
 }
 
 async function makeClipMedia({ db }: MediaDeps, clip: { id: string; spans: ClipSpan[] }): Promise<ClipMedia> {

@@ -1,10 +1,11 @@
 import type { ClockSource } from '../db/schema.ts'
 import { TICKS_PER_SECOND, type PlacedSegment, type TickRange } from '../media/timeline.ts'
-import { intersect, merge } from './ranges.ts'
+import { intersect, merge, subtract } from './ranges.ts'
 
 /*
  * What of an asked-for range is to be shown. Pure.
- * Ranges are half-open; ticks are those of a session's media time, 90 a millisecond.
+ * Ranges are half-open. Ticks are 90 a millisecond: of a session's media time, or, where
+ * several sessions meet, of the wall clock since 1970.
  */
 
 export const TICKS_PER_MS = TICKS_PER_SECOND / 1000
@@ -22,39 +23,73 @@ export interface SessionTimeline {
   unreadable: TickRange[]
   /** When the share was really there: outside, egress recorded black. Wall clock, ms; an open span has no end. */
   shared: { fromMs: number; toMs: number | undefined }[]
-  /** Before this, segments were deleted for their age. Ticks. */
+  /** Before this, segments were deleted for their age. */
   expiredBefore: number
   /** More segments may land. */
   isGrowing: boolean
 }
 
-/** The session's media time of an instant. */
-export function ticksOf(timeline: Pick<SessionTimeline, 'originMs'>, ms: number): number {
-  return Math.round((ms - timeline.originMs) * TICKS_PER_MS)
+/** A stretch of one session's media time. */
+export interface ChosenSpan extends TickRange {
+  timeline: SessionTimeline
 }
 
-export function sharedRanges(timeline: Pick<SessionTimeline, 'originMs' | 'shared'>): TickRange[] {
-  return timeline.shared.map(({ fromMs, toMs }) => ({
-    fromTicks: ticksOf(timeline, fromMs),
-    toTicks: toMs === undefined ? Infinity : ticksOf(timeline, toMs),
+export function toWall({ originMs }: Pick<SessionTimeline, 'originMs'>, { fromTicks, toTicks }: TickRange): TickRange {
+  const origin = originMs * TICKS_PER_MS
+  return { fromTicks: fromTicks + origin, toTicks: toTicks + origin }
+}
+
+export function fromWall(timeline: Pick<SessionTimeline, 'originMs'>, range: TickRange): TickRange {
+  return toWall({ originMs: -timeline.originMs }, range)
+}
+
+export function wallRange(from: Date, to: Date): TickRange {
+  return { fromTicks: from.getTime() * TICKS_PER_MS, toTicks: to.getTime() * TICKS_PER_MS }
+}
+
+/** When there was a share, on the wall clock. */
+export function sharedRanges({ shared }: Pick<SessionTimeline, 'shared'>): TickRange[] {
+  return shared.map(({ fromMs, toMs }) => ({
+    fromTicks: fromMs * TICKS_PER_MS,
+    toTicks: (toMs ?? Infinity) * TICKS_PER_MS,
   }))
 }
 
-/** What of `[from, to)` was recorded while it was shared, in order. Empty when nothing was. */
-export function chooseSpans(timeline: SessionTimeline, from: Date, to: Date): TickRange[] {
-  const asked = { fromTicks: ticksOf(timeline, from.getTime()), toTicks: ticksOf(timeline, to.getTime()) }
-  const recorded = merge(timeline.placed, TOLERANCE_TICKS)
-  return intersect(intersect([asked], sharedRanges(timeline)), recorded).filter(
-    (span) => span.toTicks - span.fromTicks > TOLERANCE_TICKS,
-  )
+/**
+ * What of `[from, to)` was recorded while it was shared, in order. Where two sessions
+ * recorded the same moment, the one that began first has it.
+ */
+export function chooseSpans(timelines: SessionTimeline[], from: Date, to: Date): ChosenSpan[] {
+  let wanted = [wallRange(from, to)]
+  const chosen: (TickRange & { span: ChosenSpan })[] = []
+  for (const timeline of timelines) {
+    const recorded = merge(timeline.placed, TOLERANCE_TICKS).map((range) => toWall(timeline, range))
+    const ranges = intersect(intersect(wanted, sharedRanges(timeline)), recorded).filter(isLongEnough)
+    chosen.push(...ranges.map((range) => ({ ...range, span: { timeline, ...rounded(fromWall(timeline, range)) } })))
+    wanted = subtract(wanted, ranges)
+  }
+  return chosen.toSorted((a, b) => a.fromTicks - b.fromTicks).map(({ span }) => span)
 }
 
-/** The segments that spans are made of, and before each span's first the one that may hold its first sound. */
-export function neededSegments(timeline: SessionTimeline, spans: TickRange[]): PlacedSegment[] {
+export const isLongEnough = ({ fromTicks, toTicks }: TickRange) => toTicks - fromTicks > TOLERANCE_TICKS
+
+const rounded = ({ fromTicks, toTicks }: TickRange) => ({
+  fromTicks: Math.round(fromTicks),
+  toTicks: Math.round(toTicks),
+})
+
+/**
+ * The segments that a span is made of, with the one before it and the one after: their
+ * sound overlaps it, for egress writes sound later than the pictures it belongs to.
+ */
+export function neededSegments({ timeline, fromTicks, toTicks }: ChosenSpan): PlacedSegment[] {
   const { placed } = timeline
+  const overlaps = (segment: PlacedSegment | undefined) =>
+    segment !== undefined && segment.fromTicks < toTicks && fromTicks < segment.toTicks
   return placed.filter((segment, i) => {
-    const next = placed[i + 1]
-    const reach = next?.sequence === segment.sequence + 1 ? next.toTicks : segment.toTicks
-    return spans.some((span) => segment.fromTicks < span.toTicks && span.fromTicks < reach)
+    const [before, after] = [placed[i - 1], placed[i + 1]]
+    const isNext = before?.sequence === segment.sequence - 1 && overlaps(before)
+    const isPrevious = after?.sequence === segment.sequence + 1 && overlaps(after)
+    return overlaps(segment) || isNext || isPrevious
   })
 }

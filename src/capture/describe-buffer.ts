@@ -3,7 +3,8 @@ import type { Session } from '../db/schema.ts'
 import type { TickRange } from '../media/timeline.ts'
 import { listSegments } from '../segment/segment.repo.ts'
 import { listShareSpans } from '../session/session.repo.ts'
-import { sharedRanges, TICKS_PER_MS, TOLERANCE_TICKS } from './cut-plan.ts'
+import { isoOf, secondsOf } from './coverage.ts'
+import { sharedRanges, TICKS_PER_MS, TOLERANCE_TICKS, toWall } from './cut-plan.ts'
 import { intersect, merge, subtract } from './ranges.ts'
 
 /** What of a session can be captured now. Null instants: nothing yet. */
@@ -30,25 +31,22 @@ export async function describeBuffer(db: Db, session: Session): Promise<BufferCo
         toTicks: (start_ms + duration_ms) * TICKS_PER_MS,
       })),
     TOLERANCE_TICKS,
-  )
+  ).map((range) => toWall({ originMs }, range))
   const shared = sharedRanges({
-    originMs,
     shared: shares.map((span) => ({ fromMs: span.shared_from.getTime(), toMs: span.shared_to?.getTime() })),
   })
-  return inWords(intersect(landed, shared), originMs)
+  return inWords(intersect(landed, shared))
 }
 
-function inWords(covered: TickRange[], originMs: number): BufferCoverage {
-  const isoOf = (ticks: number) => new Date(Math.round(originMs + ticks / TICKS_PER_MS)).toISOString()
+function inWords(covered: TickRange[]): BufferCoverage {
   const [first] = covered
   const last = covered.at(-1)
   if (!first || !last) return { coveredFrom: null, coveredTo: null, coveredSeconds: 0, gaps: [] }
-  const ticks = covered.reduce((sum, range) => sum + range.toTicks - range.fromTicks, 0)
   const gaps = subtract([{ fromTicks: first.fromTicks, toTicks: last.toTicks }], covered)
   return {
     coveredFrom: isoOf(first.fromTicks),
     coveredTo: isoOf(last.toTicks),
-    coveredSeconds: Math.round(ticks / TICKS_PER_MS) / 1000,
+    coveredSeconds: secondsOf(covered),
     gaps: gaps.map((gap) => ({ from: isoOf(gap.fromTicks), to: isoOf(gap.toTicks) })),
   }
 }

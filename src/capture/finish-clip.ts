@@ -1,15 +1,15 @@
-import { listWaitingClips, lockClip, recordPins, setClip } from '../clip/clip.repo.ts'
+import { deletePins, listClipSessions, listWaitingClips, lockClip, recordPins, setClip } from '../clip/clip.repo.ts'
 import { changeReserved } from '../clip/quota.ts'
-import type { Clip } from '../db/schema.ts'
 import type { Trx } from '../db/connect.ts'
-import { enqueue } from '../job/jobs.ts'
-import { findSession } from '../session/session.repo.ts'
-import { isAwaited, makePlan, planColumns, type CaptureDeps } from './capture-clip.ts'
-import { loadTimeline } from './load-timeline.ts'
+import type { Clip } from '../db/schema.ts'
+import { dequeue, enqueue } from '../job/jobs.ts'
+import type { CaptureDeps } from './capture-clip.ts'
+import { loadTimelines } from './load-timeline.ts'
+import { isAwaited, makePlan, planColumns, type Plan } from './make-plan.ts'
 
 export type FinishOutcome = 'ready' | 'failed' | 'waiting' | 'not_waiting'
 
-/** New segments of a session are in the index: the clips that waited for them are ready. */
+/** Something changed in a session: the clips that waited for it grow, or are ready. */
 export async function finishWaitingClips(deps: CaptureDeps, sessionId: string): Promise<number> {
   let ready = 0
   for (const clipId of await listWaitingClips(deps.db, sessionId))
@@ -24,28 +24,42 @@ export async function finishWaitingClips(deps: CaptureDeps, sessionId: string): 
 export async function finishClip(deps: CaptureDeps, clipId: string, isDue: boolean): Promise<FinishOutcome> {
   const outcome = await deps.db.transaction().execute(async (trx) => {
     const clip = await lockClip(trx, clipId)
-    const session = clip && (await findSession(trx, clip.session_id))
-    if (clip?.status !== 'waiting' || !session) return 'not_waiting'
-    const from = clip.requested_from
-    const to = clip.requested_to
-    const timeline = await loadTimeline(trx, session, from, to)
-    const isEarly = !isDue && isAwaited(session, timeline, { to })
-    const plan = timeline && makePlan(timeline, from, to)
-    if (plan) await recordPins(trx, clipId, plan.pins)
-    if (isEarly) return 'waiting'
-    if (!plan) return failClip(trx, clip, 'nothing of the range was recorded')
-    await changeReserved(trx, clip.user_id, plan.sizeBytes - clip.reserved_bytes)
-    await setClip(trx, clipId, { ...planColumns(plan, from, to), status: 'ready', size_bytes: plan.sizeBytes })
-    await enqueue(trx, 'store_clip', session.id, { clipId }, { key: `store:${clipId}` })
-    return 'ready'
+    if (clip?.status !== 'waiting') return 'not_waiting'
+    const { requested_from: from, requested_to: to } = clip
+    const { sessions, timelines } = await loadTimelines(trx, await listClipSessions(trx, clipId), from, to)
+    const plan = makePlan(timelines, from, to)
+    if (!isDue && isAwaited(sessions, timelines, to)) return growClip(trx, clip, plan)
+    if (!isDue) await dequeue(trx, `finish:${clipId}`)
+    return settleClip(trx, clip, plan)
   })
-  if (outcome === 'failed') deps.log.warn('clip failed', { clipId, why: 'nothing of the range was recorded' })
+  if (outcome === 'failed') deps.log.warn('clip failed', { clipId })
   if (outcome === 'ready') deps.log.info('clip ready', { clipId, isDue })
   return outcome
 }
 
+/** What has landed so far is pinned, and plays. */
+async function growClip(trx: Trx, clip: Clip, plan: Plan | undefined): Promise<FinishOutcome> {
+  if (!plan) return 'waiting'
+  await recordPins(trx, clip.id, plan.pins)
+  await changeReserved(trx, clip.user_id, plan.sizeBytes - clip.reserved_bytes)
+  await setClip(trx, clip.id, planColumns(plan, clip.requested_from, clip.requested_to))
+  return 'waiting'
+}
+
+async function settleClip(trx: Trx, clip: Clip, plan: Plan | undefined): Promise<FinishOutcome> {
+  if (!plan) return failClip(trx, clip, 'nothing of the range was recorded')
+  const columns = planColumns(plan, clip.requested_from, clip.requested_to)
+  if (clip.is_exact && !plan.coverage.complete) return failClip(trx, clip, 'not all of the range was recorded')
+  await recordPins(trx, clip.id, plan.pins)
+  await changeReserved(trx, clip.user_id, plan.sizeBytes - clip.reserved_bytes)
+  await setClip(trx, clip.id, { ...columns, status: 'ready', size_bytes: plan.sizeBytes })
+  await enqueue(trx, 'store_clip', clip.session_id, { clipId: clip.id }, { key: `store:${clip.id}` })
+  return 'ready'
+}
+
 async function failClip(trx: Trx, clip: Clip, error: string): Promise<'failed'> {
   await changeReserved(trx, clip.user_id, -clip.reserved_bytes)
+  await deletePins(trx, clip.id)
   await setClip(trx, clip.id, { status: 'failed', error, reserved_bytes: 0 })
   return 'failed'
 }

@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
-import type { Trx } from '../db/connect.ts'
+import type { Db, Trx } from '../db/connect.ts'
 import type { ClipSpan, Session } from '../db/schema.ts'
+import { findSession, listShareSpans } from '../session/session.repo.ts'
 import { unpackFrameIndex } from '../media/frame-index.ts'
 import { placeSegments, type SourceSegment, type TickRange } from '../media/timeline.ts'
-import { listShareSpans } from '../session/session.repo.ts'
 import type { SessionTimeline } from './cut-plan.ts'
 
 /** The longest that a segment can be: ten seconds, and what egress adds at a republish. */
@@ -16,12 +16,7 @@ export const sampleKey = (sessionId: string, fileName: string) => `${sessionId}/
  * A session's segments around `[from, to)`, their rows locked against deletion until the
  * caller's transaction ends. Undefined while nothing has landed.
  */
-export async function loadTimeline(
-  trx: Trx,
-  session: Session,
-  from: Date,
-  to: Date,
-): Promise<SessionTimeline | undefined> {
+async function loadTimeline(trx: Trx, session: Session, from: Date, to: Date): Promise<SessionTimeline | undefined> {
   if (!session.clock_origin || !session.clock_source) return undefined
   const originMs = session.clock_origin.getTime()
   const rows = await lockSegments(trx, session.id, from.getTime() - originMs, to.getTime() - originMs)
@@ -36,6 +31,45 @@ export async function loadTimeline(
     expiredBefore: (await findExpiredMs(trx, session.id)) * 90,
     isGrowing: session.status !== 'ended' && session.status !== 'failed',
   }
+}
+
+/** What a user shared in a room at some time in `[from, to)` and is still kept; oldest first. */
+export async function listSessionsOfUser(
+  db: Db,
+  room: string,
+  userId: string,
+  from: Date,
+  to: Date,
+): Promise<Session[]> {
+  return db
+    .selectFrom('egress_sessions')
+    .selectAll()
+    .where('room', '=', room)
+    .where('user_id', '=', userId)
+    .where('purged_at', 'is', null)
+    .where('created_at', '<', to)
+    .where((eb) => eb.or([eb('ended_at', 'is', null), eb('ended_at', '>', from)]))
+    .orderBy('created_at')
+    .execute()
+}
+
+/** The timelines of several sessions of one user, oldest first; those without a segment are left out. */
+export async function loadTimelines(
+  trx: Trx,
+  sessionIds: string[],
+  from: Date,
+  to: Date,
+): Promise<{ sessions: Session[]; timelines: SessionTimeline[] }> {
+  const sessions: Session[] = []
+  const timelines: SessionTimeline[] = []
+  for (const id of sessionIds) {
+    const session = await findSession(trx, id)
+    if (!session) continue
+    sessions.push(session)
+    const timeline = await loadTimeline(trx, session, from, to)
+    if (timeline) timelines.push(timeline)
+  }
+  return { sessions, timelines }
 }
 
 interface SegmentRow {
@@ -57,7 +91,7 @@ async function lockSegments(trx: Trx, sessionId: string, fromMs: number, toMs: n
     .select(['segments.sequence', 'start_ms', 'duration_ms', 'file_name', 'frame_index'])
     .where('segments.session_id', '=', sessionId)
     .where('deleted_at', 'is', null)
-    .where('start_ms', '<', Math.ceil(toMs))
+    .where('start_ms', '<', Math.ceil(toMs) + LONGEST_SEGMENT_MS)
     .where('start_ms', '>=', Math.floor(fromMs) - LONGEST_SEGMENT_MS)
     .orderBy('start_ms')
     .forShare('segments')

@@ -1,12 +1,20 @@
 import { createHash } from 'node:crypto'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { link, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { v7 as uuidv7 } from 'uuid'
-import { deletePins, findClip, lockClip, recordFile, setClip, type ClipWithFile } from '../clip/clip.repo.ts'
+import {
+  deletePins,
+  findClip,
+  findTwinFile,
+  lockClip,
+  recordFile,
+  setClip,
+  type ClipWithFile,
+} from '../clip/clip.repo.ts'
 import { changeReserved, changeUsed } from '../clip/quota.ts'
 import type { Now } from '../clock.ts'
 import type { Attempt } from '../job/runner.ts'
-import type { Log } from '../log.ts'
+import { errorFields, type Log } from '../log.ts'
 import { writeVirtualFile, type Written } from '../media/virtual-file.ts'
 import { loadClipMedia, openSampleIn, storedPath, type ClipMediaCache, type MediaDeps } from './clip-media.ts'
 import { proveClipFile } from './prove-clip-file.ts'
@@ -22,17 +30,17 @@ export interface StoreDeps extends MediaDeps {
  * The job `store_clip`: writes the bytes that are being served to where they stay,
  * proves the file, and lets the pins go. A kill at any point leaves a temporary file that
  * the next try overwrites, or a file whose row the next try writes. After the last try
- * the clip says why; it is served from its segments all the same.
+ * the clip says so; it is served from its segments all the same.
  */
 export async function storeClip(deps: StoreDeps, { clipId }: { clipId: string }, attempt: Attempt): Promise<string> {
   const clip = await findClip(deps.db, clipId)
   if (clip?.status !== 'ready' || clip.file_id) return 'not_needed'
   const path = clipPath(clip)
   try {
-    const written = await writeClipFile(deps, clip, path)
+    const written = (await linkTwin(deps, clip, path)) ?? (await writeClipFile(deps, clip, path))
     return await settle(deps, clip, path, written)
   } catch (error) {
-    if (attempt.last) await sayWhy(deps, clipId)
+    if (attempt.last) await sayItFailed(deps, clipId)
     throw error
   }
 }
@@ -40,6 +48,24 @@ export async function storeClip(deps: StoreDeps, { clipId }: { clipId: string },
 /** `<user id hash>/<clip id>.mp4`: nothing that came from outside is in it. */
 export function clipPath(clip: { id: string; user_id: string }): string {
   return `${createHash('sha256').update(clip.user_id).digest('hex').slice(0, 24)}/${clip.id}.mp4`
+}
+
+/** The same moment captured twice is written once: the second clip's file is another name of the first one's. */
+async function linkTwin(deps: StoreDeps, clip: ClipWithFile, path: string): Promise<Written | undefined> {
+  const twin = clip.content_key === null ? undefined : await findTwinFile(deps.db, clip.content_key)
+  if (!twin) return undefined
+  const destination = storedPath(deps.storagePath, path)
+  try {
+    await mkdir(dirname(destination), { recursive: true })
+    await rm(destination, { force: true })
+    await link(storedPath(deps.storagePath, twin.path), destination)
+    await syncDirectory(dirname(destination))
+    return { bytes: twin.size_bytes, sha256: twin.sha256 }
+  } catch (error) {
+    // Deleted meanwhile, or a file system without links: it is written instead.
+    deps.log.debug('clip not linked to its twin', { clipId: clip.id, ...errorFields(error) })
+    return undefined
+  }
 }
 
 async function writeClipFile(deps: StoreDeps, clip: ClipWithFile, path: string): Promise<Written> {
@@ -67,21 +93,15 @@ async function settle(deps: StoreDeps, clip: ClipWithFile, path: string, written
     await setClip(trx, clip.id, { file_id: fileId, reserved_bytes: 0, error: null })
     return true
   })
-  deps.mediaCache.delete(clip.id)
   if (!stored) await rm(storedPath(deps.storagePath, path), { force: true })
-  deps.log.info(stored ? 'clip stored' : 'clip deleted while it was stored', {
-    clipId: clip.id,
-    sizeBytes: written.bytes,
-  })
+  const fields = { clipId: clip.id, sizeBytes: written.bytes }
+  deps.log.info(stored ? 'clip stored' : 'clip deleted while it was stored', fields)
   return stored ? 'stored' : 'deleted'
 }
 
-async function sayWhy(deps: StoreDeps, clipId: string): Promise<void> {
-  await deps.db
-    .transaction()
-    .execute((trx) =>
-      setClip(trx, clipId, { error: 'the file could not be written; the clip is served from its segments' }),
-    )
+async function sayItFailed(deps: StoreDeps, clipId: string): Promise<void> {
+  const error = 'the file could not be written; the clip is served from its segments'
+  await deps.db.transaction().execute((trx) => setClip(trx, clipId, { error }))
 }
 
 /** A rename is on the disk once its directory is. */

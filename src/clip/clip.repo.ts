@@ -55,8 +55,9 @@ export async function listClips(db: Db, query: ClipQuery): Promise<{ clips: Clip
 export async function listWaitingClips(db: Db, sessionId: string): Promise<string[]> {
   const rows = await db
     .selectFrom('replay_clips')
+    .innerJoin('clip_sessions', 'clip_sessions.clip_id', 'replay_clips.id')
     .select('id')
-    .where('session_id', '=', sessionId)
+    .where('clip_sessions.session_id', '=', sessionId)
     .where('status', '=', 'waiting')
     .execute()
   return rows.map((row) => row.id)
@@ -85,6 +86,35 @@ export async function setClip(trx: Trx, id: string, change: Updateable<ReplayCli
 /** Wakes whoever waits for a clip, once the transaction is committed. */
 export async function tellClip(trx: Trx, id: string): Promise<void> {
   await sql`select pg_notify('clip_changed', ${id})`.execute(trx)
+}
+
+export async function recordClipSessions(trx: Trx, clipId: string, sessionIds: string[]): Promise<void> {
+  await trx
+    .insertInto('clip_sessions')
+    .values(sessionIds.map((session_id) => ({ clip_id: clipId, session_id })))
+    .execute()
+}
+
+export async function listClipSessions(db: Db, clipId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('clip_sessions')
+    .innerJoin('egress_sessions', 'egress_sessions.id', 'clip_sessions.session_id')
+    .select('session_id')
+    .where('clip_id', '=', clipId)
+    .orderBy('egress_sessions.created_at')
+    .execute()
+  return rows.map((row) => row.session_id)
+}
+
+/** The file of another clip that shows the same, if one is at rest. */
+export async function findTwinFile(db: Db, contentKey: string): Promise<StoredFile | undefined> {
+  return db
+    .selectFrom('replay_clips')
+    .innerJoin('files', 'files.id', 'replay_clips.file_id')
+    .selectAll('files')
+    .where('content_key', '=', contentKey)
+    .limit(1)
+    .executeTakeFirst()
 }
 
 /** Keeps segments from being deleted while the clip needs them. */

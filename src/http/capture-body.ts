@@ -11,29 +11,48 @@ const instant = (what: string) =>
     .datetime({ offset: true, error: `${what}, for example 2026-11-22T17:02:00.000Z` })
     .transform((iso) => new Date(iso))
 
-export const captureBody = z
+const fields = {
+  durationMinutes: z
+    .union(
+      DURATIONS.map((minutes) => z.literal(minutes)),
+      `one of ${DURATIONS.join(', ')}`,
+    )
+    .optional(),
+  lastSeconds: z.number('a number of seconds').positive('more than 0').optional(),
+  from: instant('an instant').optional(),
+  to: instant('an instant').optional(),
+  title: z.string().trim().min(1, '1 to 200 characters').max(200, '1 to 200 characters').optional(),
+  pressedAt: instant('an instant').optional(),
+  userId: z.string().min(1).max(512).optional(),
+}
+
+interface RangeFields {
+  durationMinutes?: number | undefined
+  lastSeconds?: number | undefined
+  from?: Date | undefined
+  to?: Date | undefined
+}
+
+function checkRange(body: RangeFields, context: z.core.$RefinementCtx): void {
+  const complain = (field: string, message: string) =>
+    context.issues.push({ code: 'custom', path: [field], message, input: body })
+  const ways = [body.durationMinutes, body.lastSeconds, body.from ?? body.to].filter((way) => way !== undefined)
+  if (ways.length !== 1) complain('range', 'exactly one of durationMinutes, lastSeconds, or from and to')
+  if ((body.from === undefined) !== (body.to === undefined))
+    complain(body.from ? 'to' : 'from', 'from and to go together')
+  if (body.from && body.to && body.from >= body.to) complain('to', 'later than from')
+}
+
+/** What is captured of one session. */
+export const captureBody = z.strictObject(fields).superRefine(checkRange)
+
+/** What is captured of whatever `userId`, or the caller, shared in a room, in one session or several. */
+export const roomCaptureBody = z
   .strictObject({
-    durationMinutes: z
-      .union(
-        DURATIONS.map((minutes) => z.literal(minutes)),
-        `one of ${DURATIONS.join(', ')}`,
-      )
-      .optional(),
-    lastSeconds: z.number('a number of seconds').positive('more than 0').optional(),
-    from: instant('an instant').optional(),
-    to: instant('an instant').optional(),
-    title: z.string().trim().min(1, '1 to 200 characters').max(200, '1 to 200 characters').optional(),
-    pressedAt: instant('an instant').optional(),
-    userId: z.string().min(1).max(512).optional(),
+    ...fields,
+    room: z.string('the name of a room').min(1, 'the name of a room').max(512),
   })
-  .superRefine((body, context) => {
-    const ways = [body.durationMinutes, body.lastSeconds, body.from ?? body.to].filter((way) => way !== undefined)
-    if (ways.length !== 1) context.addIssue('give exactly one of durationMinutes, lastSeconds, or from and to')
-    if ((body.from === undefined) !== (body.to === undefined))
-      context.addIssue({ code: 'custom', path: [body.from ? 'to' : 'from'], message: 'from and to go together' })
-    if (body.from && body.to && body.from >= body.to)
-      context.addIssue({ code: 'custom', path: ['to'], message: 'later than from' })
-  })
+  .superRefine(checkRange)
 
 export type CaptureBody = z.output<typeof captureBody>
 

@@ -1,6 +1,7 @@
-import { Router, type Request } from 'express'
+import { Router, type Request, type Response } from 'express'
 import { z } from 'zod'
-import { captureClip, type CaptureDeps } from '../capture/capture-clip.ts'
+import { listSessionsOfUser } from '../capture/load-timeline.ts'
+import { captureClip, type CaptureDeps, type CaptureRequest } from '../capture/capture-clip.ts'
 import { findClip, listClips, type ClipWithFile } from '../clip/clip.repo.ts'
 import { deleteClip, type DeleteDeps } from '../clip/delete-clip.ts'
 import { findQuota } from '../clip/quota.ts'
@@ -12,7 +13,7 @@ import { AppError } from '../errors.ts'
 import { isOurId } from '../own-id.ts'
 import { actingUser, assertActsFor, assertOwnsClip, callerOf } from './access.ts'
 import { awaitClip } from './await-clip.ts'
-import { captureBody, readPrefer, wantedRange } from './capture-body.ts'
+import { captureBody, readPrefer, roomCaptureBody, wantedRange } from './capture-body.ts'
 import type { PresentClip } from './present.ts'
 import { requireSession } from './sessions.routes.ts'
 
@@ -27,6 +28,7 @@ const DEFAULT_WAIT_MS = 30_000
 const LONGEST_WAIT_MS = 60_000
 
 const title = z.string().trim().min(1, '1 to 200 characters').max(200, '1 to 200 characters')
+const exactQuery = z.object({ exact: z.enum(['true', 'false'], 'true or false').optional() })
 const patchBody = z.strictObject({ title: title.nullable() })
 const number = (min: number, max: number, fallback: number) =>
   z.coerce.number(`a whole number from ${min} to ${max}`).int().min(min).max(max).default(fallback)
@@ -49,14 +51,20 @@ export function clipRoutes(deps: ClipRoutesDeps): Router {
     const body = captureBody.parse(req.body)
     const userId = actingUser(caller, body.userId, session.user_id)
     const range = wantedRange(body, arrivedAt, deps.config.bufferDurationMs)
-    const idempotencyKey = idempotencyKeyOf(req)
-    const { id } = await captureClip(deps, { session, userId, ...range, title: body.title, idempotencyKey })
-    const prefer = readPrefer(req.get('prefer'))
-    const waitMs = prefer.isAsync ? 0 : Math.min(prefer.waitMs ?? DEFAULT_WAIT_MS, LONGEST_WAIT_MS)
-    const clip = (await awaitClip(deps, id, waitMs)) ?? notFound()
-    if (prefer.isAsync) res.set('Preference-Applied', 'respond-async')
-    res.status(clip.status === 'waiting' || prefer.isAsync ? 202 : 201)
-    res.location(`/v1/clips/${id}`).json(deps.presenterFor(req)(clip))
+    await answerCapture(deps, req, res, { sessions: [session], userId, title: body.title, ...range })
+  })
+
+  router.post('/clips', async (req, res) => {
+    const arrivedAt = deps.now()
+    const body = roomCaptureBody.parse(req.body)
+    const caller = callerOf(res)
+    const sharer = body.userId ?? actingUser(caller, undefined)
+    assertActsFor(caller, body.room, sharer)
+    const range = wantedRange(body, arrivedAt, deps.config.bufferDurationMs)
+    const sessions = await listSessionsOfUser(deps.db, body.room, sharer, range.from, range.to)
+    if (sessions.length === 0) throw new AppError('not_found', 'nothing of this user is kept of that time')
+    const userId = actingUser(caller, undefined, sharer)
+    await answerCapture(deps, req, res, { sessions, userId, title: body.title, ...range })
   })
 
   router.get('/clips', async (req, res) => {
@@ -94,6 +102,28 @@ export function clipRoutes(deps: ClipRoutesDeps): Router {
   })
 
   return router
+}
+
+/** 201 with the finished clip; 202 with one that waits, if the caller does not want to, or no longer. */
+async function answerCapture(
+  deps: ClipRoutesDeps,
+  req: Request,
+  res: Response,
+  wanted: Omit<CaptureRequest, 'isExact' | 'idempotencyKey'>,
+): Promise<void> {
+  const { exact } = exactQuery.parse(req.query)
+  const request = { ...wanted, isExact: exact === 'true', idempotencyKey: idempotencyKeyOf(req) }
+  const { id } = await captureClip(deps, request)
+  const prefer = readPrefer(req.get('prefer'))
+  const waitMs = prefer.isAsync ? 0 : Math.min(prefer.waitMs ?? DEFAULT_WAIT_MS, LONGEST_WAIT_MS)
+  const clip = (await awaitClip(deps, id, waitMs)) ?? notFound()
+  if (clip.status === 'failed') {
+    const details = { clipId: id, coverage: clip.coverage }
+    throw new AppError('range_not_recorded', clip.error ?? 'this clip failed', { details })
+  }
+  if (prefer.isAsync) res.set('Preference-Applied', 'respond-async')
+  res.status(clip.status === 'waiting' || prefer.isAsync ? 202 : 201)
+  res.location(`/v1/clips/${id}`).json(deps.presenterFor(req)(clip))
 }
 
 function idempotencyKeyOf(req: Request): string | undefined {

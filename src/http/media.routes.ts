@@ -1,20 +1,18 @@
-import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { create as contentDisposition } from 'content-disposition'
-import { Router, type Request } from 'express'
-import { loadClipMedia, openSampleIn, storedPath, type ClipMediaCache, type MediaDeps } from '../capture/clip-media.ts'
+import { Router, type Request, type Response } from 'express'
+import { clipPlaylist } from '../capture/clip-playlist.ts'
+import { openBytes, openClip, type OpenDeps } from '../capture/open-clip.ts'
 import type { ClipWithFile } from '../clip/clip.repo.ts'
 import { AppError } from '../errors.ts'
 import type { VerifyToken } from '../livekit/access-token.ts'
-import { readRange } from '../media/virtual-file.ts'
+import { initSegment } from '../media/fragmented-mp4.ts'
 import { assertOwnsClip, bearerToken } from './access.ts'
 import { requireClip } from './clips.routes.ts'
 import type { MediaTokens } from './media-token.ts'
 import { serveBytes, type Served } from './serve-bytes.ts'
 
-export interface MediaRoutesDeps extends MediaDeps {
-  storagePath: string
-  mediaCache: ClipMediaCache
+export interface MediaRoutesDeps extends OpenDeps {
   tokens: MediaTokens
   verifyToken: VerifyToken
 }
@@ -22,10 +20,49 @@ export interface MediaRoutesDeps extends MediaDeps {
 /** What a player asks for: allowed by the signature in the link, or by the caller's own token. */
 export function mediaRoutes(deps: MediaRoutesDeps): Router {
   const router = Router()
-  router.get('/clips/:id/file.mp4', async (req, res) => {
-    const clip = await requireClip(deps.db, req.params.id)
+  const playable = async (req: Request, id: string) => {
+    const clip = await requireClip(deps.db, id)
     await assertMayPlay(deps, req, clip)
-    await serveBytes(req, res, await serveClip(deps, req, clip))
+    if (clip.status === 'failed') throw new AppError('not_found', clip.error ?? 'this clip failed')
+    return clip
+  }
+
+  router.get('/clips/:id/file.mp4', async (req, res) => {
+    await serveBytes(req, res, await serveFile(deps, req, await playable(req, req.params.id)))
+  })
+
+  router.get('/clips/:id/playlist.m3u8', async (req, res) => {
+    await servePlaylist(deps, req, res, await playable(req, req.params.id))
+  })
+
+  router.get('/clips/:id/init.mp4', async (req, res) => {
+    const clip = await playable(req, req.params.id)
+    const { tracks } = await openClip(deps, clip)
+    const bytes = initSegment(tracks.video, tracks.audio?.config ?? null)
+    await serveBytes(req, res, {
+      ...partOf(clip, 'init', bytes.length),
+      read: (start, end) => inMemory(bytes, start, end),
+    })
+  })
+
+  router.get('/clips/:id/fragment-:number.m4s', async (req, res) => {
+    const clip = await playable(req, req.params.id)
+    const { hls, mediaStart, read } = await openClip(deps, clip)
+    const number = /^\d{1,6}$/.test(req.params.number) ? Number(req.params.number) : -1
+    const fragment = hls.fragments[number]
+    if (!fragment) throw new AppError('not_found', 'there is no such fragment')
+    const { head, offset, length } = fragment
+    const from = mediaStart + offset
+    await serveBytes(req, res, {
+      ...partOf(clip, `fragment-${number}`, head.length + length),
+      read: (start, end) =>
+        Readable.from(
+          (async function* () {
+            if (start < head.length) yield head.subarray(start, end)
+            if (end > head.length) yield* read(from + Math.max(0, start - head.length), from + end - head.length)
+          })(),
+        ),
+    })
   })
   return router
 }
@@ -43,24 +80,45 @@ async function assertMayPlay(deps: MediaRoutesDeps, req: Request, clip: ClipWith
 }
 
 /** The same bytes, name and ETag whether they are a file yet or not. */
-async function serveClip(deps: MediaRoutesDeps, req: Request, clip: ClipWithFile): Promise<Served> {
-  if (clip.status === 'failed') throw new AppError('not_found', clip.error ?? 'this clip failed')
+async function serveFile(deps: MediaRoutesDeps, req: Request, clip: ClipWithFile): Promise<Served> {
   if (clip.size_bytes === null) throw new AppError('not_found', 'this clip waits for its last segment')
   const type = req.query['download'] === '1' ? 'attachment' : 'inline'
-  const common = {
+  return {
     size: clip.size_bytes,
     etag: `"${clip.id}-${clip.size_bytes.toString(36)}"`,
     type: 'video/mp4',
     disposition: contentDisposition(fileName(clip), { type }),
+    read: await openBytes(deps, clip),
   }
-  if (clip.file_path) {
-    const path = storedPath(deps.storagePath, clip.file_path)
-    return { ...common, read: (start, end) => createReadStream(path, { start, end: Math.max(start, end - 1) }) }
-  }
-  const { mp4 } = await loadClipMedia(deps, deps.mediaCache, clip)
-  const openSample = openSampleIn(deps.bufferPath)
-  return { ...common, read: (start, end) => Readable.from(readRange(mp4, start, end, openSample)) }
 }
+
+async function servePlaylist(deps: MediaRoutesDeps, req: Request, res: Response, clip: ClipWithFile): Promise<void> {
+  const isGrowing = clip.status === 'waiting'
+  const { fragments, startOffsetSeconds } =
+    clip.spans.length === 0 ? { fragments: [], startOffsetSeconds: 0 } : (await openClip(deps, clip)).hls
+  const { token } = req.query
+  const query = typeof token === 'string' ? `?token=${encodeURIComponent(token)}` : ''
+  const text = clipPlaylist({
+    // The newest fragment of a growing clip has not all of its sound yet.
+    fragments: isGrowing ? fragments.slice(0, -1) : fragments,
+    startOffsetSeconds,
+    coverage: clip.coverage,
+    isGrowing,
+    linkOf: (name) => `${name}${query}`,
+  })
+  res
+    .set('Cache-Control', isGrowing ? 'no-store' : 'private, max-age=300')
+    .type('application/vnd.apple.mpegurl')
+    .send(text)
+}
+
+/** Parts of a clip that grows have their final bytes from the first time they are named. */
+function partOf(clip: ClipWithFile, name: string, size: number) {
+  const etag = `"${clip.id}-${name}-${size.toString(36)}"`
+  return { size, etag, type: 'video/mp4', disposition: 'inline' }
+}
+
+const inMemory = (bytes: Buffer, start: number, end: number) => Readable.from([bytes.subarray(start, end)])
 
 /** `alice 2026-11-22 17.02.mp4`, or the clip's title: a name that sorts, and that every system takes. */
 function fileName(clip: ClipWithFile): string {

@@ -59,6 +59,6 @@ function clipJson(clip: ClipWithFile, baseUrl: string, tokens: MediaTokens) {
     createdAt: clip.created_at,
     pressedAt: clip.pressed_at,
     coverage: clip.coverage,
-    links: { file: link('file.mp4') },
+    links: { file: link('file.mp4'), playlist: link('playlist.m3u8') },
   }
 }

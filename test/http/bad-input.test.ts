@@ -108,8 +108,8 @@ describe('bad input', () => {
       const from = new Date(share.startedAtMs - 60_000)
       const answer = await capture({ from, to: new Date(share.startedAtMs - 30_000) })
       expectProblem(answer, 422, 'range_not_recorded')
-      expect(Date.parse(answer.body.available.coveredFrom)).to.be.closeTo(share.startedAtMs, 100)
-      expect(answer.body.available.coveredSeconds).to.be.closeTo(20, 0.2)
+      expect(Date.parse(answer.body.available[0].coveredFrom)).to.be.closeTo(share.startedAtMs, 100)
+      expect(answer.body.available[0].coveredSeconds).to.be.closeTo(20, 0.2)
     })
 
     it('is refused with 400 that names the field and what is allowed', async () => {

@@ -1,0 +1,49 @@
+import type { Coverage } from '../db/schema.ts'
+import type { Fragment } from '../media/fragmented-mp4.ts'
+import { TICKS_PER_SECOND } from '../media/timeline.ts'
+
+export interface PlaylistParts {
+  fragments: Fragment[]
+  startOffsetSeconds: number
+  coverage: Coverage
+  /** More will follow: a clip that waits for the press to land. */
+  isGrowing: boolean
+  /** The address of a file beside the playlist. */
+  linkOf: (name: string) => string
+}
+
+/** A clip as HLS (RFC 8216): fragmented MP4 over the same bytes as its file. Pure. */
+export function clipPlaylist(parts: PlaylistParts): string {
+  const { fragments, startOffsetSeconds, isGrowing, linkOf } = parts
+  const seconds = fragments.map(({ durationTicks }) => durationTicks / TICKS_PER_SECOND)
+  const lines = [
+    '#EXTM3U',
+    '#EXT-X-VERSION:7',
+    `#EXT-X-TARGETDURATION:${Math.max(1, Math.ceil(Math.max(0, ...seconds)))}`,
+    `#EXT-X-PLAYLIST-TYPE:${isGrowing ? 'EVENT' : 'VOD'}`,
+    '#EXT-X-INDEPENDENT-SEGMENTS',
+    `#EXT-X-START:TIME-OFFSET=${startOffsetSeconds.toFixed(6)},PRECISE=YES`,
+    `#EXT-X-MAP:URI="${linkOf('init.mp4')}"`,
+  ]
+  let at = 0
+  for (const [n, duration] of seconds.entries()) {
+    lines.push(
+      `#EXT-X-PROGRAM-DATE-TIME:${wallClock(parts.coverage, at).toISOString()}`,
+      `#EXTINF:${duration.toFixed(6)},`,
+      linkOf(`fragment-${n}.m4s`),
+    )
+    at += duration
+  }
+  if (!isGrowing) lines.push('#EXT-X-ENDLIST')
+  return `${lines.join('\n')}\n`
+}
+
+/** The wall clock of an instant of the clip, whose gaps are cut out of it. */
+function wallClock({ coveredFrom, coveredTo, gaps }: Coverage, seconds: number): Date {
+  let wall = Date.parse(coveredFrom) + seconds * 1000
+  for (const { from, to } of gaps) {
+    const isInside = from > coveredFrom && to < coveredTo
+    if (isInside && Date.parse(from) <= wall) wall += Date.parse(to) - Date.parse(from)
+  }
+  return new Date(Math.round(wall))
+}

@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto'
+import type { ClipSpan, Coverage, Session } from '../db/schema.ts'
+import { cutClip } from '../media/clip-cut.ts'
+import { buildMp4 } from '../media/mp4-file.ts'
+import { describeCoverage } from './coverage.ts'
+import { chooseSpans, neededSegments, type SessionTimeline } from './cut-plan.ts'
+
+export interface Plan {
+  spans: ClipSpan[]
+  coverage: Coverage
+  pins: { sessionId: string; sequence: number }[]
+  sizeBytes: number
+}
+
+/** Cuts what was recorded of `[from, to)`. Undefined when nothing was. Pure. */
+export function makePlan(timelines: SessionTimeline[], from: Date, to: Date): Plan | undefined {
+  const chosen = chooseSpans(timelines, from, to)
+  if (chosen.length === 0) return undefined
+  const parts = chosen.map((span) => ({ ...span, segments: neededSegments(span) }))
+  const cut = cutClip(parts)
+  // Each span begins with the picture that was on the screen, and so at that picture's time.
+  const exact = chosen.map(({ timeline }, i) => ({ timeline, ...(cut.spans[i] ?? { fromTicks: 0, toTicks: 0 }) }))
+  return {
+    spans: exact.map(({ timeline, fromTicks, toTicks }) => ({ sessionId: timeline.sessionId, fromTicks, toTicks })),
+    coverage: describeCoverage(timelines, from, to, exact),
+    pins: parts.flatMap(({ timeline, segments }) =>
+      segments.map(({ sequence }) => ({ sessionId: timeline.sessionId, sequence })),
+    ),
+    sizeBytes: buildMp4(cut).size,
+  }
+}
+
+/**
+ * Whether more of a range that ends at `to` is still to land: one of the sessions grows,
+ * and its share had not ended before the range does.
+ */
+export function isAwaited(sessions: Session[], timelines: SessionTimeline[], to: Date): boolean {
+  return sessions.some((session) => {
+    if (session.status === 'ended' || session.status === 'failed') return false
+    const timeline = timelines.find(({ sessionId }) => sessionId === session.id)
+    const landed = timeline?.placed.at(-1)
+    if (!timeline || !landed) return true
+    const wanted = Math.min(to.getTime(), session.share_ended_at?.getTime() ?? Infinity)
+    return timeline.originMs + landed.toTicks / 90 < wanted
+  })
+}
+
+/** What a plan says in a clip's row; without one, that nothing has landed yet. */
+export function planColumns(plan: Plan | undefined, from: Date, to: Date) {
+  const coverage = plan?.coverage ?? emptyCoverage(from, to)
+  const spans = JSON.stringify(plan?.spans ?? [])
+  return {
+    coverage: JSON.stringify(coverage),
+    spans,
+    content_key: plan ? contentKey(plan) : null,
+    from_at: plan ? new Date(coverage.coveredFrom) : from,
+    to_at: plan ? new Date(coverage.coveredTo) : to,
+    reserved_bytes: plan?.sizeBytes ?? 0,
+  }
+}
+
+/** The spans say what is shown; the segments around them, whose sound is heard; the size, how it was written. */
+function contentKey({ spans, pins, sizeBytes }: Plan): string {
+  return createHash('sha256').update(JSON.stringify({ spans, pins, sizeBytes })).digest('hex')
+}
+
+function emptyCoverage(from: Date, to: Date): Coverage {
+  const [requestedFrom, requestedTo] = [from.toISOString(), to.toISOString()]
+  return {
+    requestedFrom,
+    requestedTo,
+    coveredFrom: requestedFrom,
+    coveredTo: requestedFrom,
+    coveredSeconds: 0,
+    gaps: [{ from: requestedFrom, to: requestedTo, reason: 'not_yet' }],
+    complete: false,
+    clock: 'estimated',
+  }
+}

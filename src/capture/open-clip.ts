@@ -1,0 +1,75 @@
+import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import type { ClipWithFile } from '../clip/clip.repo.ts'
+import { clipFragments, type ClipFragments } from '../media/fragmented-mp4.ts'
+import type { Tracks } from '../media/tracks.ts'
+import { readRange } from '../media/virtual-file.ts'
+import { loadClipMedia, openSampleIn, storedPath, type ClipMediaCache, type MediaDeps } from './clip-media.ts'
+import { readIndex } from './prove-clip-file.ts'
+import { createRecent, type Recent } from './recent.ts'
+
+/** A clip's index, as a player needs it. */
+interface OpenIndex {
+  tracks: Tracks
+  /** Where the media begins in the file, after its index. */
+  mediaStart: number
+  hls: ClipFragments
+}
+
+export type OpenIndexCache = Recent<OpenIndex>
+
+const CACHE_SIZE = 24
+
+export const createOpenIndexCache = (): OpenIndexCache => createRecent(CACHE_SIZE)
+
+export interface OpenDeps extends MediaDeps {
+  storagePath: string
+  mediaCache: ClipMediaCache
+  openCache: OpenIndexCache
+}
+
+/** A clip's bytes, wherever they are: the same before and after it has come to rest. */
+export interface OpenClip extends OpenIndex {
+  /** The bytes `[start, end)`. */
+  read(start: number, end: number): Readable
+}
+
+/** For a player's or a downloader's request. A waiting clip opens as far as it has landed. */
+export async function openClip(deps: OpenDeps, clip: ClipWithFile): Promise<OpenClip> {
+  const index = await deps.openCache(clip.content_key ?? clip.id, () => loadIndex(deps, clip))
+  return { ...index, read: await openBytes(deps, clip) }
+}
+
+async function loadIndex(deps: OpenDeps, clip: ClipWithFile): Promise<OpenIndex> {
+  if (clip.file_path !== null) return readStoredIndex(storedPath(deps.storagePath, clip.file_path))
+  const { cut, mp4 } = await loadClipMedia(deps, deps.mediaCache, clip)
+  return { tracks: cut, mediaStart: mp4.head.length, hls: clipFragments(cut) }
+}
+
+/** A file that has lost its segments tells by itself what is in it. */
+async function readStoredIndex(path: string): Promise<OpenIndex> {
+  const file = await open(path, 'r')
+  try {
+    const tracks = await readIndex(file)
+    return { tracks, mediaStart: tracks.mediaStart, hls: clipFragments(tracks) }
+  } finally {
+    await file.close()
+  }
+}
+
+/** How to read `[start, end)` of a clip's file, be it there or still in its segments. */
+export async function openBytes(deps: OpenDeps, clip: ClipWithFile): Promise<OpenClip['read']> {
+  if (clip.file_path !== null) {
+    const path = storedPath(deps.storagePath, clip.file_path)
+    return (start, end) => readFileRange(path, start, end)
+  }
+  const { mp4 } = await loadClipMedia(deps, deps.mediaCache, clip)
+  const openSample = openSampleIn(deps.bufferPath)
+  return (start, end) => Readable.from(readRange(mp4, start, end, openSample))
+}
+
+/** `createReadStream` cannot say "nothing". */
+function readFileRange(path: string, start: number, end: number): Readable {
+  return end > start ? createReadStream(path, { start, end: end - 1, highWaterMark: 256 * 1024 }) : Readable.from([])
+}
