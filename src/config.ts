@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { ConfigError } from './errors.ts'
@@ -63,6 +64,11 @@ const settings = z.object({
   REPLAY_QUOTA_BYTES: wholeNumber(5 * GIB, 0, 2 ** 50),
   REPLAY_MIN_FREE_BYTES: wholeNumber(2 * GIB, 0, 2 ** 50),
   REPLAY_WATCH_POLLING: flag,
+  REPLAY_NODE: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,100}$/, '1 to 100 letters, digits, dots, dashes')
+    .optional(),
+  REPLAY_NODE_URL: url(['http:', 'https:'], 'an http or https URL').optional(),
   REPLAY_PUBLIC_URL: url(['http:', 'https:'], 'an http or https URL').optional(),
   FFMPEG_PATH: z.string().optional(),
   LOG_LEVEL: oneOf(LOG_LEVELS, 'info'),
@@ -110,6 +116,8 @@ function toConfig(set: z.output<typeof settings>) {
     quotaBytes: set.REPLAY_QUOTA_BYTES,
     minFreeBytes: set.REPLAY_MIN_FREE_BYTES,
     watchPolling: set.REPLAY_WATCH_POLLING,
+    node: set.REPLAY_NODE ?? hostname(),
+    nodeUrl: set.REPLAY_NODE_URL?.replace(/\/+$/, ''),
     publicUrl: set.REPLAY_PUBLIC_URL?.replace(/\/+$/, ''),
     ffmpegPath: set.FFMPEG_PATH,
     logLevel: set.LOG_LEVEL,

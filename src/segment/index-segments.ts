@@ -1,17 +1,22 @@
-import { readFile } from 'node:fs/promises'
 import type { Now } from '../clock.ts'
 import type { Db } from '../db/connect.ts'
 import type { Session } from '../db/schema.ts'
-import type { Log } from '../log.ts'
+import { errorFields, type Log } from '../log.ts'
 import { findSession, lockSession, setSession } from '../session/session.repo.ts'
-import { bufferPathOf } from './buffer-path.ts'
-import { absent, landSegment, unlinkSource } from './land-segment.ts'
-import { parsePlaylist, type PlaylistEntry } from './playlist.ts'
+import { claimSession } from './claim-session.ts'
+import { landSegment, unlinkSource, type Reached } from './land-segment.ts'
+import { createLandedSet, type LandedSet } from './landed-set.ts'
+import { noteLanding, type LandingClock } from './landing-clock.ts'
+import { takeTurn, type Turns } from './turns.ts'
+import type { PlaylistEntry } from './playlist.ts'
+import { readFirstInstant, readNewEntries } from './read-playlists.ts'
 import { listSequences, recordSegments, type LandedSegment } from './segment.repo.ts'
+import { asEntry, listUnlisted, type Found } from './unlisted.ts'
 
 /*
  * The index of a session's buffer.
- * - Playlists say what is complete; a file that none names is not looked at.
+ * - Playlists say what is complete. A file that none names is looked at only when its
+ *   egress is over, and taken only if it decodes and follows on.
  * - Watcher and sweep call this one function: a hint lost costs time, a hint repeated nothing.
  * - A row is written after its sample file has its final name, and before the `.ts` goes.
  */
@@ -22,86 +27,183 @@ export interface IndexDeps {
   log: Log
   bufferPath: string
   node: string
-  /** Told after each commit that new segments of this session are in the index. */
-  onLanded: (sessionId: string) => void
+  turns: Turns
+  /** Told after each commit of new segments, if there are clips that wait for some. */
+  onAwaited: (sessionId: string) => void
+  reached?: Reached | undefined
 }
 
 /** What is remembered of a session between two looks, so that most looks ask the database nothing. */
 export interface IndexMemory {
-  landed: Set<number>
-  /** Program date time of media time 0, in ms. */
+  session: Session
+  landed: LandedSet
+  /** PROGRAM-DATE-TIME of media time 0, in ms. */
   origin: number | undefined
+  /** When a file that a playlist names was first found missing, or could not be read. */
+  troubledSince: Map<number, number>
+  /** The writing of the index that was read and had nothing more to give. */
+  indexVersion: string | undefined
+  /** Files that no playlist names were looked at, after the end. */
+  isSearched: boolean
+  clock: LandingClock | undefined
 }
 
 /** How much later than the picture egress's PROGRAM-DATE-TIME is, as far as can be said before `startedAt` is known. */
 const ESTIMATED_LAG_MS = 700
 
-/** A first look reads the whole index; so does one after which the live playlist's five entries do not reach back. */
+/** A file named but not there may be one that a network file system does not show yet; after this it is a gap. */
+const TROUBLE_LIMIT_MS = 60_000
+
+/** Recorded at once: a back-fill of hours is in the index bit by bit. */
+const BATCH = 16
+
+/** A first look reads the whole index. Undefined for a session that nobody knows, or whose buffer is purged. */
 export async function openIndex(deps: IndexDeps, sessionId: string): Promise<IndexMemory | undefined> {
-  if (!(await findSession(deps.db, sessionId))) return undefined
-  return { landed: new Set(await listSequences(deps.db, sessionId)), origin: undefined }
+  const session = await findSession(deps.db, sessionId)
+  if (!session || session.purged_at) return undefined
+  return {
+    session: await claimSession(deps, session),
+    landed: createLandedSet(await listSequences(deps.db, sessionId)),
+    origin: undefined,
+    troubledSince: new Map(),
+    indexVersion: undefined,
+    isSearched: false,
+    clock: undefined,
+  }
 }
 
 /** Lands every closed segment that has no row yet. Returns how many. */
-export async function indexSegments(deps: IndexDeps, sessionId: string, memory: IndexMemory): Promise<number> {
-  const entries = await newEntries(deps, sessionId, memory)
-  if (entries.length === 0) return 0
-  const origin = memory.origin ?? (await findOrigin(deps, sessionId)) ?? entries[0]?.programDateTime.getTime() ?? 0
-  memory.origin = origin
-  const context = {
-    bufferPath: deps.bufferPath,
-    sessionId,
-    now: deps.now,
-    startMsOf: (entry: PlaylistEntry) => entry.programDateTime.getTime() - origin,
+export async function indexSegments(deps: IndexDeps, memory: IndexMemory): Promise<number> {
+  const { id } = memory.session
+  const { entries, indexVersion } = await readNewEntries(deps.bufferPath, id, memory.landed, memory.indexVersion)
+  let count = 0
+  if (entries.length > 0) {
+    memory.origin ??= await findOrigin(deps, memory, entries)
+    const found = entries.map((entry) => ({ ...entry, isListed: true }))
+    for (let i = 0; i < found.length; i += BATCH) count += await landBatch(deps, memory, found.slice(i, i + BATCH))
   }
+  // What is still to come from the index is in its next writing, unless a file of this one was not to be had.
+  if (memory.troubledSince.size === 0) memory.indexVersion = indexVersion
+  if (!memory.session.ended_at || memory.isSearched) return count
+  return count + (await landUnlisted(deps, memory))
+}
+
+/** As near as can be known before a segment is read; half a turn of the 33-bit clock is the only thing that must be right. */
+async function findOrigin(deps: IndexDeps, { session }: IndexMemory, entries: PlaylistEntry[]): Promise<number> {
+  const first = await readFirstInstant(deps.bufferPath, session.id)
+  if (first !== undefined) return first
+  if (session.clock_origin) return session.clock_origin.getTime() + ESTIMATED_LAG_MS
+  return entries[0]?.programDateTime.getTime() ?? 0
+}
+
+/** After the end: files that landed but were not listed any more, one after the other as far as they follow on. */
+async function landUnlisted(deps: IndexDeps, memory: IndexMemory): Promise<number> {
+  const { id: sessionId } = memory.session
+  let count = 0
+  memory.origin ??= await findOrigin(deps, memory, [])
+  for (const sequence of await listUnlisted(deps.bufferPath, sessionId, memory.landed)) {
+    const found = await asEntry(deps.db, sessionId, sequence, memory.origin)
+    const landed = found ? await landBatch(deps, memory, [found]) : 0
+    if (landed > 0) deps.log.warn('unlisted segment taken', { sessionId, sequence })
+    count += landed
+  }
+  memory.isSearched = true
+  return count
+}
+
+async function landBatch(deps: IndexDeps, memory: IndexMemory, batch: Found[]): Promise<number> {
   const landed: LandedSegment[] = []
-  for (const entry of entries) {
-    const segment = await landSegment(context, entry)
-    if (segment) landed.push(segment)
-    if (segment?.unreadable)
-      deps.log.warn('segment unreadable', { sessionId, sequence: entry.sequence, why: segment.unreadable })
+  const troubled: Found[] = []
+  for (const found of batch) {
+    const row = await landOne(deps, memory, found)
+    if (!row) troubled.push(found)
+    else landed.push(row)
   }
-  if (landed.length > 0) await record(deps, sessionId, landed, origin)
-  for (const entry of entries) memory.landed.add(entry.sequence)
-  for (const segment of landed) await unlinkSource(deps.bufferPath, sessionId, segment)
+  if (landed.length > 0) await record(deps, memory, landed)
+  for (const { sequence } of landed) settle(memory, sequence)
+  if (troubled.length > 0) await judgeTroubled(deps, memory, troubled)
+  for (const segment of landed) await unlinkSource(deps.bufferPath, memory.session.id, segment)
+  if (landed.length > 0) deps.reached?.('sources unlinked')
   return landed.length
 }
 
-async function newEntries(deps: IndexDeps, sessionId: string, memory: IndexMemory): Promise<PlaylistEntry[]> {
-  const live = await readPlaylist(deps, sessionId, 'live.m3u8')
-  const first = live[0]?.sequence
-  const reachesBack = first === 0 || (first !== undefined && memory.landed.has(first))
-  const entries = reachesBack ? live : [...(await readPlaylist(deps, sessionId, 'index.m3u8')), ...live]
-  const fresh = new Map(entries.map((entry) => [entry.sequence, entry]))
-  for (const sequence of memory.landed) fresh.delete(sequence)
-  return [...fresh.values()].toSorted((a, b) => a.sequence - b.sequence)
+/** One that cannot be read for its own sake does not hold up the others; a full disk holds up all. */
+async function landOne(deps: IndexDeps, memory: IndexMemory, found: Found): Promise<LandedSegment | undefined> {
+  const { id: sessionId } = memory.session
+  const context = { bufferPath: deps.bufferPath, sessionId, now: deps.now, reached: deps.reached }
+  const { sequence, fileName, durationMs, isListed } = found
+  const startMs = found.programDateTime.getTime() - (memory.origin ?? 0)
+  try {
+    const row = await takeTurn(deps.turns, () =>
+      landSegment(context, { sequence, fileName, durationMs, startMs, isListed }),
+    )
+    if (row?.unreadable) deps.log.warn('segment unreadable', { sessionId, sequence, why: row.unreadable })
+    // From here on the frames themselves say where media time 0 is.
+    else if (row && isListed) memory.origin = found.programDateTime.getTime() - row.start_ms
+    return row
+  } catch (error) {
+    if (!isOfThisFile(error)) throw error
+    if (!memory.troubledSince.has(sequence))
+      deps.log.error('segment not landed', { sessionId, sequence, ...errorFields(error) })
+    return undefined
+  }
 }
 
-/** The first entry of the main playlist, which egress never shortens. */
-async function findOrigin(deps: IndexDeps, sessionId: string): Promise<number | undefined> {
-  const [first] = await readPlaylist(deps, sessionId, 'index.m3u8')
-  return first?.sequence === 0 ? first.programDateTime.getTime() : undefined
+function isOfThisFile(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && ['EACCES', 'EPERM', 'EIO', 'EISDIR'].includes(String(error.code))
 }
 
-async function readPlaylist(deps: IndexDeps, sessionId: string, name: string): Promise<PlaylistEntry[]> {
-  const text = await readFile(bufferPathOf(deps.bufferPath, sessionId, name), 'utf8').catch(absent)
-  return (text === undefined ? undefined : parsePlaylist(text))?.entries ?? []
+/** Landed by another instance on the same disk, on its way, or lost. */
+async function judgeTroubled(deps: IndexDeps, memory: IndexMemory, troubled: Found[]): Promise<void> {
+  const sequences = troubled.filter(({ isListed }) => isListed).map(({ sequence }) => sequence)
+  for (const sequence of await listSequences(deps.db, memory.session.id, sequences)) settle(memory, sequence)
+  const now = deps.now().getTime()
+  for (const sequence of sequences.filter((candidate) => !memory.landed.has(candidate))) {
+    const since = memory.troubledSince.get(sequence) ?? now
+    memory.troubledSince.set(sequence, since)
+    if (now - since < TROUBLE_LIMIT_MS) continue
+    settle(memory, sequence)
+    deps.log.warn('segment lost', { sessionId: memory.session.id, sequence })
+  }
 }
 
-async function record(deps: IndexDeps, sessionId: string, landed: LandedSegment[], origin: number): Promise<void> {
-  await deps.db.transaction().execute(async (trx) => {
-    await recordSegments(trx, sessionId, landed)
-    const session = await lockSession(trx, sessionId)
-    if (session && needsWord(session, deps.node))
-      await setSession(trx, sessionId, {
-        node: deps.node,
-        ...(session.clock_origin
-          ? {}
-          : { clock_origin: new Date(origin - ESTIMATED_LAG_MS), clock_source: 'estimated' as const }),
-      })
+function settle(memory: IndexMemory, sequence: number): void {
+  memory.landed.add(sequence)
+  memory.troubledSince.delete(sequence)
+}
+
+async function record(deps: IndexDeps, memory: IndexMemory, landed: LandedSegment[]): Promise<void> {
+  const { id } = memory.session
+  const { isAwaited } = await recordSegments(deps.db, id, landed)
+  deps.reached?.('rows recorded')
+  if (!memory.session.clock_origin) await estimateClock(deps, memory)
+  const newest = landed.at(-1)
+  deps.log.debug('segments landed', { sessionId: id, count: landed.length, last: newest?.sequence })
+  if (isAwaited) deps.onAwaited(id)
+  // More than these at once are a back-fill, and late for another reason.
+  if (newest && landed.length <= 2) noteClock(deps, memory, newest)
+}
+
+/** Until LiveKit tells when its first packet came. */
+async function estimateClock(deps: IndexDeps, memory: IndexMemory): Promise<void> {
+  const origin = memory.origin
+  if (origin === undefined) return
+  const session = await deps.db.transaction().execute(async (trx) => {
+    const locked = await lockSession(trx, memory.session.id)
+    if (!locked || locked.clock_origin) return locked
+    const clock = { clock_origin: new Date(origin - ESTIMATED_LAG_MS), clock_source: 'estimated' as const }
+    await setSession(trx, locked.id, clock)
+    return { ...locked, ...clock }
   })
-  deps.log.debug('segments landed', { sessionId, count: landed.length, last: landed.at(-1)?.sequence })
-  deps.onLanded(sessionId)
+  if (session) memory.session = session
 }
 
-const needsWord = (session: Session, node: string) => session.clock_origin === null || session.node !== node
+function noteClock(deps: IndexDeps, memory: IndexMemory, newest: LandedSegment): void {
+  const { session } = memory
+  if (!session.clock_origin) return
+  const endMs = newest.start_ms + newest.duration_ms
+  const origin = session.clock_origin.getTime()
+  const noted = noteLanding(memory.clock, origin, endMs, newest.landed_at.getTime())
+  memory.clock = noted.clock
+  if (noted.isDrifting) deps.log.warn('session clock drifted', { sessionId: session.id, ...noted.clock.figures })
+}

@@ -1,15 +1,23 @@
 import { sql, type ExpressionBuilder } from 'kysely'
-import type { Db, Trx } from '../db/connect.ts'
+import type { Db } from '../db/connect.ts'
 import type { Schema, Segment } from '../db/schema.ts'
+
+/** What no segment is longer than: ten seconds, and what egress adds at a republish. Ranges are looked up by it. */
+export const LONGEST_SEGMENT_MS = 30_000
 
 export interface LandedSegment extends Omit<Segment, 'deleted_at'> {
   /** Packed; null for a segment that could not be read. */
   frame_index: Buffer | null
 }
 
-/** Which segments have a row, deleted ones among them: those are not landed again. */
-export async function listSequences(db: Db, sessionId: string): Promise<number[]> {
-  const rows = await db.selectFrom('segments').select('sequence').where('session_id', '=', sessionId).execute()
+/** Which segments have a row, deleted ones among them: those are not landed again. All, or which of some. */
+export async function listSequences(db: Db, sessionId: string, some?: number[]): Promise<number[]> {
+  const rows = await db
+    .selectFrom('segments')
+    .select('sequence')
+    .where('session_id', '=', sessionId)
+    .$if(some !== undefined, (query) => query.where('sequence', 'in', [-1, ...(some ?? [])]))
+    .execute()
   return rows.map((row) => row.sequence)
 }
 
@@ -20,17 +28,19 @@ export async function listSegments(
   fromMs: number,
   toMs: number,
 ): Promise<Pick<Segment, 'sequence' | 'start_ms' | 'duration_ms' | 'size_bytes' | 'file_name' | 'unreadable'>[]> {
-  // No segment is longer than a minute, so the index gives the range without looking at all before it.
-  return db
-    .selectFrom('segments')
-    .select(['sequence', 'start_ms', 'duration_ms', 'size_bytes', 'file_name', 'unreadable'])
-    .where('session_id', '=', sessionId)
-    .where('deleted_at', 'is', null)
-    .where('start_ms', '<', toMs)
-    .where('start_ms', '>', fromMs - 60_000)
-    .where(sql<boolean>`start_ms + duration_ms > ${fromMs}`)
-    .orderBy('start_ms')
-    .execute()
+  return (
+    db
+      .selectFrom('segments')
+      .select(['sequence', 'start_ms', 'duration_ms', 'size_bytes', 'file_name', 'unreadable'])
+      .where('session_id', '=', sessionId)
+      .where('deleted_at', 'is', null)
+      .where('start_ms', '<', Math.ceil(toMs))
+      // So the index gives the range without looking at all that was before it.
+      .where('start_ms', '>=', Math.floor(fromMs) - LONGEST_SEGMENT_MS)
+      .where(sql<boolean>`start_ms + duration_ms > ${Math.floor(fromMs)}`)
+      .orderBy('start_ms')
+      .execute()
+  )
 }
 
 /** Where a session's buffer ends, in ms of its media time; undefined before anything landed. */
@@ -46,23 +56,49 @@ export async function findBufferEnd(db: Db, sessionId: string): Promise<number |
   return last && last.start_ms + last.duration_ms
 }
 
-/** Records segments once, however often watcher and sweep report them, and wakes who waits for them. */
-export async function recordSegments(trx: Trx, sessionId: string, landed: LandedSegment[]): Promise<void> {
-  await trx
-    .insertInto('segments')
-    .values(landed.map(({ frame_index: _, ...segment }) => ({ ...segment, deleted_at: null })))
-    .onConflict((oc) => oc.columns(['session_id', 'sequence']).doNothing())
-    .execute()
-  const frames = landed.flatMap(({ session_id, sequence, frame_index }) =>
-    frame_index ? [{ session_id, sequence, frame_index }] : [],
-  )
-  if (frames.length > 0)
-    await trx
-      .insertInto('segment_frames')
-      .values(frames)
-      .onConflict((oc) => oc.columns(['session_id', 'sequence']).doNothing())
-      .execute()
-  await sql`select pg_notify('segment_landed', ${sessionId})`.execute(trx)
+/** Where a segment of a session ends, deleted or not. */
+export async function findSegmentEnd(db: Db, sessionId: string, sequence: number): Promise<number | undefined> {
+  const row = await db
+    .selectFrom('segments')
+    .select(['start_ms', 'duration_ms'])
+    .where('session_id', '=', sessionId)
+    .where('sequence', '=', sequence)
+    .executeTakeFirst()
+  return row && row.start_ms + row.duration_ms
+}
+
+/**
+ * Records segments once, however often watcher and sweep report them, and wakes who
+ * waits for them: one statement, for this is done for every segment of every session.
+ * Says whether any clip waits for segments, of whichever session: mostly none does.
+ */
+export async function recordSegments(
+  db: Db,
+  sessionId: string,
+  landed: LandedSegment[],
+): Promise<{ isAwaited: boolean }> {
+  const column = <K extends keyof LandedSegment>(name: K) => landed.map((segment) => segment[name])
+  const { rows } = await sql<{ is_awaited: boolean }>`
+    with landed as (
+      insert into segments
+        (session_id, sequence, start_ms, duration_ms, size_bytes, file_name, landed_at, unreadable)
+      select ${sessionId}::uuid, * from unnest(
+        ${column('sequence')}::int[], ${column('start_ms')}::int[], ${column('duration_ms')}::int[],
+        ${column('size_bytes')}::int[], ${column('file_name')}::text[], ${column('landed_at')}::timestamptz[],
+        ${column('unreadable')}::text[])
+      on conflict (session_id, sequence) do nothing
+      returning sequence
+    ), framed as (
+      insert into segment_frames (session_id, sequence, frame_index)
+      select ${sessionId}::uuid, sequence, frame_index
+      from unnest(${column('sequence')}::int[], ${column('frame_index')}::bytea[]) as frames (sequence, frame_index)
+      join landed using (sequence)
+      where frame_index is not null
+    )
+    select pg_notify('segment_landed', ${sessionId}),
+      exists (select from replay_clips where status = 'waiting') as is_awaited
+    `.execute(db)
+  return { isAwaited: rows[0]?.is_awaited ?? false }
 }
 
 /**
@@ -82,6 +118,7 @@ export async function setSegmentsDeleted(
       .select('sequence')
       .where('session_id', '=', sessionId)
       .where('deleted_at', 'is', null)
+      .where('start_ms', '<', beforeMs)
       .where(sql<boolean>`start_ms + duration_ms <= ${beforeMs}`)
       .where((eb) => eb.not(isPinned(eb)))
       .orderBy('start_ms')

@@ -1,11 +1,14 @@
-import { mkdir, readdir } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
-import { watch } from 'chokidar'
-import { isDatabaseAway } from '../db/connect.ts'
+import { watch, type FSWatcher } from 'node:fs'
+import { mkdir, readdir, stat } from 'node:fs/promises'
 import type { Stop } from '../job/stop.ts'
 import { errorFields } from '../log.ts'
 import { isOurId } from '../own-id.ts'
-import { indexSegments, openIndex, type IndexDeps, type IndexMemory } from './index-segments.ts'
+import { bufferPathOf } from './buffer-path.ts'
+import { listSessionsById } from './buffer.repo.ts'
+import type { IndexDeps } from './index-segments.ts'
+import { absent } from './land-segment.ts'
+import type { LandingFigures } from './landing-clock.ts'
+import { createIndexer, type SessionIndexer } from './session-indexer.ts'
 
 /*
  * The watcher is a hint, the scan is the truth: both end in `indexSegments`. Changes of
@@ -24,91 +27,130 @@ export interface Watcher {
   scan(): Promise<{ sessions: number }>
   /** Forgets a session whose directory is gone. */
   forget(sessionId: string): void
+  /** How far behind each live session lands, and how far its clock drifted. */
+  figures(): (LandingFigures & { sessionId: string })[]
   stop: Stop
+}
+
+interface Watched {
+  indexer: SessionIndexer
+  directory: FSWatcher | undefined
+  /** When the live playlist was last written, as polling saw it. */
+  seen: number
 }
 
 const SCAN_INTERVAL_MS = 10_000
 const POLL_MS = 500
 
+/** Egress writes it after every segment, when that is whole (contract section 2). */
+const HINT = 'live.m3u8'
+
 /** Watches the buffer path; back-fills what landed before, or while nobody looked. */
 export async function startWatcher(deps: IndexDeps, options: WatcherOptions): Promise<Watcher> {
   await mkdir(deps.bufferPath, { recursive: true })
-  const sessions = new Map<string, SessionIndexer>()
-  const look = (sessionId: string): Promise<void> => {
-    const indexer = sessions.get(sessionId) ?? createIndexer(deps, sessionId)
-    sessions.set(sessionId, indexer)
-    return indexer.look()
-  }
-  const scan = async () => {
-    const entries = await readdir(deps.bufferPath, { withFileTypes: true })
-    const ids = entries.filter((entry) => entry.isDirectory() && isOurId(entry.name)).map((entry) => entry.name)
-    await Promise.all(ids.map(look))
-    return { sessions: ids.length }
-  }
-
-  const files = watch(deps.bufferPath, {
-    depth: 1,
-    ignored: (path, stats) => stats?.isFile() === true && !path.endsWith('.m3u8'),
-    usePolling: options.polling,
-    interval: POLL_MS,
-  })
-  files.on('all', (_, path) => {
-    const sessionId = basename(path.endsWith('.m3u8') ? dirname(path) : path)
-    if (isOurId(sessionId)) void look(sessionId)
-  })
-  files.on('error', (error) => deps.log.error('watcher failed, scans go on', errorFields(error)))
+  const sessions = new Map<string, Watched>()
+  const look = (sessionId: string) => watched(deps, sessions, sessionId).indexer.look()
+  const root = options.polling ? undefined : watchRoot(deps, sessions, look)
+  const scan = () => scanAll(deps, sessions, options.polling ? undefined : look)
   const rescan = () => scan().catch((error: unknown) => deps.log.error('scan failed', errorFields(error)))
-  const timer = setInterval(() => void rescan(), options.scanIntervalMs ?? SCAN_INTERVAL_MS)
+  const timers = [setInterval(() => void rescan(), options.scanIntervalMs ?? SCAN_INTERVAL_MS)]
+  if (options.polling) timers.push(startPolling(deps, sessions, look))
   await scan()
   return {
     scan,
-    forget: (sessionId) => sessions.delete(sessionId),
+    forget: (sessionId) => {
+      sessions.get(sessionId)?.directory?.close()
+      sessions.delete(sessionId)
+    },
+    figures: () =>
+      [...sessions].flatMap(([sessionId, { indexer }]) => {
+        const figures = indexer.figures()
+        return figures ? [{ sessionId, ...figures }] : []
+      }),
     async stop() {
-      clearInterval(timer)
-      await files.close()
-      await Promise.all([...sessions.values()].map((indexer) => indexer.settled()))
+      for (const timer of timers) clearInterval(timer)
+      root?.close()
+      for (const { directory } of sessions.values()) directory?.close()
+      await Promise.all([...sessions.values()].map(({ indexer }) => indexer.settled()))
     },
   }
 }
 
-interface SessionIndexer {
-  look(): Promise<void>
-  settled(): Promise<void>
+type Look = (sessionId: string) => Promise<void>
+
+function watched(deps: IndexDeps, sessions: Map<string, Watched>, sessionId: string): Watched {
+  const known = sessions.get(sessionId)
+  if (known) return known
+  const entry = { indexer: createIndexer(deps, sessionId), directory: undefined, seen: 0 }
+  sessions.set(sessionId, entry)
+  return entry
 }
 
-/** One look at a time; one that is asked for meanwhile follows it, however often it is asked for. */
-function createIndexer(deps: IndexDeps, sessionId: string): SessionIndexer {
-  let memory: IndexMemory | undefined
-  let running: Promise<void> | undefined
-  let again: Promise<void> | undefined
+/** Directories come and go here. Their first files are written before they are watched: so each is looked at once. */
+function watchRoot(deps: IndexDeps, sessions: Map<string, Watched>, look: Look): FSWatcher {
+  const root = watch(deps.bufferPath, (_, name) => {
+    if (name === null || !isOurId(name)) return
+    watchDirectory(deps, watched(deps, sessions, name), name, look)
+    void look(name)
+  })
+  root.on('error', (error) => deps.log.error('watcher failed, scans go on', errorFields(error)))
+  return root
+}
 
-  const once = async (): Promise<void> => {
-    try {
-      memory ??= await openIndex(deps, sessionId)
-      if (memory) await indexSegments(deps, sessionId, memory)
-    } catch (error) {
-      // Nothing is lost by it: the next change or scan does this again.
-      const level = isDatabaseAway(error) ? 'warn' : 'error'
-      deps.log[level]('segments not indexed yet', { sessionId, ...errorFields(error) })
+/** A directory that was deleted and made again is another one. */
+function watchDirectory(deps: IndexDeps, entry: Watched, sessionId: string, look: Look): void {
+  entry.directory?.close()
+  entry.directory = undefined
+  try {
+    const directory = watch(bufferPathOf(deps.bufferPath, sessionId), (_, name) => {
+      if (name === HINT || name === null) void look(sessionId)
+    })
+    directory.on('error', () => directory.close())
+    entry.directory = directory
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return
+    deps.log.error('directory not watched, scans go on', { sessionId, ...errorFields(error) })
+  }
+}
+
+async function scanAll(
+  deps: IndexDeps,
+  sessions: Map<string, Watched>,
+  watchToo: Look | undefined,
+): Promise<{ sessions: number }> {
+  const names = (await readdir(deps.bufferPath)).filter(isOurId)
+  const found = await listSessionsById(deps.db, names)
+  await Promise.all(
+    found.map(async (session) => {
+      if (session.purged_at) return
+      const entry = watched(deps, sessions, session.id)
+      entry.indexer.learn(session)
+      if (watchToo && !entry.directory) watchDirectory(deps, entry, session.id, watchToo)
+      await entry.indexer.look()
+    }),
+  )
+  return { sessions: names.length }
+}
+
+/** A file system that tells nothing is asked. */
+function startPolling(deps: IndexDeps, sessions: Map<string, Watched>, look: Look): NodeJS.Timeout {
+  let isBusy = false
+  const poll = async () => {
+    for (const name of (await readdir(deps.bufferPath)).filter(isOurId)) {
+      const written = await stat(bufferPathOf(deps.bufferPath, name, HINT)).catch(absent)
+      const entry = watched(deps, sessions, name)
+      if (!written || written.mtimeMs === entry.seen) continue
+      entry.seen = written.mtimeMs
+      void look(name)
     }
   }
-  const start = (): Promise<void> => {
-    running = once().finally(() => {
-      running = undefined
-    })
-    return running
-  }
-  return {
-    look() {
-      if (!running) return start()
-      again ??= running.then(() => {
-        again = undefined
-        return start()
+  return setInterval(() => {
+    if (isBusy) return
+    isBusy = true
+    void poll()
+      .catch((error: unknown) => deps.log.error('polling failed, scans go on', errorFields(error)))
+      .finally(() => {
+        isBusy = false
       })
-      return again
-    },
-    async settled() {
-      await (again ?? running)
-    },
-  }
+  }, POLL_MS)
 }

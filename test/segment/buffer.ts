@@ -1,0 +1,130 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Insertable, Updateable } from 'kysely'
+import { v7 as uuidv7 } from 'uuid'
+import { createDb, createPool, type Db } from '../../src/db/connect.ts'
+import type { EgressSessionsTable, Segment } from '../../src/db/schema.ts'
+import type { IndexDeps } from '../../src/segment/index-segments.ts'
+import { createTurns } from '../../src/segment/turns.ts'
+import { startWatcher, type Watcher, type WatcherOptions } from '../../src/segment/watcher.ts'
+import { createTestDatabase } from '../support/database.ts'
+import { keepLog, silentLog, type LogLine } from '../support/log.ts'
+import { landRecording, type RecordingName } from '../support/recording.ts'
+
+/** A buffer path, its database, and whatever of the service is to look after them. */
+export interface TestBuffer {
+  db: Db
+  bufferPath: string
+  lines: LogLine[]
+  deps: IndexDeps
+  /** What the service takes for now; moves only by hand when set. */
+  clock: { now: Date | undefined }
+  addSession(columns?: Updateable<EgressSessionsTable>): Promise<string>
+  setSession(id: string, columns: Updateable<EgressSessionsTable>): Promise<void>
+  directory(id: string): string
+  files(id: string): Promise<string[]>
+  rows(id: string): Promise<Segment[]>
+  land(id: string, name: RecordingName, range?: { from?: number; to?: number }): Promise<void>
+  watch(options?: Partial<WatcherOptions>): Promise<Watcher>
+  stop(): Promise<void>
+}
+
+/** When the recordings began, as their playlists have it; close enough to be a share's clock. */
+export const RECORDED_AT = new Date('2026-11-22T17:01:44.600Z')
+
+export async function startBuffer(): Promise<TestBuffer> {
+  const database = await createTestDatabase()
+  const db = createDb(createPool(database.url, silentLog))
+  const bufferPath = await mkdtemp(join(tmpdir(), 'livekit-replay-buffer-'))
+  const { log, lines } = keepLog()
+  const clock: TestBuffer['clock'] = { now: undefined }
+  const now = () => clock.now ?? new Date()
+  const deps = { db, now, log, bufferPath, node: 'here', turns: createTurns(4), onAwaited: () => undefined }
+  const watchers: Watcher[] = []
+  const directory = (id: string) => join(bufferPath, id)
+  return {
+    db,
+    bufferPath,
+    lines,
+    deps,
+    clock,
+    directory,
+    async addSession(columns = {}) {
+      const id = uuidv7()
+      await db
+        .insertInto('egress_sessions')
+        .values({ ...newSession(id), ...columns } as Insertable<EgressSessionsTable>)
+        .execute()
+      return id
+    },
+    async setSession(id, columns) {
+      await db.updateTable('egress_sessions').set(columns).where('id', '=', id).execute()
+    },
+    files: async (id) => (await readdir(directory(id))).toSorted(),
+    rows: (id) => db.selectFrom('segments').selectAll().where('session_id', '=', id).orderBy('sequence').execute(),
+    land: (id, name, range) => landRecording(name, directory(id), range),
+    async watch(options = {}) {
+      const watcher = await startWatcher(deps, { polling: false, ...options })
+      watchers.push(watcher)
+      return watcher
+    },
+    async stop() {
+      await Promise.all(watchers.map((watcher) => watcher.stop()))
+      await db.destroy()
+      await database.drop()
+      await rm(bufferPath, { recursive: true, force: true })
+    },
+  }
+}
+
+function newSession(id: string): Insertable<EgressSessionsTable> {
+  return {
+    id,
+    room: 'stage',
+    room_sid: null,
+    user_id: id,
+    participant_sid: null,
+    username: null,
+    video_track_sid: null,
+    audio_track_sid: null,
+    community_id: null,
+    quality: '720p',
+    egress_id: null,
+    egress_type: 'participant',
+    status: 'active',
+    ended_reason: null,
+    error: null,
+    clock_origin: null,
+    clock_source: null,
+    requested_by: 'webhook',
+    created_at: RECORDED_AT,
+    started_at: RECORDED_AT,
+    ended_at: null,
+    share_ended_at: null,
+    expires_at: null,
+    purged_at: null,
+    node: null,
+  }
+}
+
+/** Playlists in egress's form, as they would be at some moment. */
+export async function writePlaylists(
+  directory: string,
+  entries: { sequence: number; atMs: number; durationMs?: number }[],
+): Promise<void> {
+  const text = (some: typeof entries) =>
+    [
+      '#EXTM3U',
+      '#EXT-X-TARGETDURATION:2',
+      `#EXT-X-MEDIA-SEQUENCE:${some[0]?.sequence ?? 0}`,
+      ...some.flatMap(({ sequence, atMs, durationMs = 2000 }) => [
+        `#EXT-X-PROGRAM-DATE-TIME:${new Date(atMs).toISOString()}`,
+        `#EXTINF:${(durationMs / 1000).toFixed(3)},`,
+        `seg_${String(sequence).padStart(5, '0')}.ts`,
+      ]),
+      '',
+    ].join('\n')
+  await writeFile(join(directory, 'index.m3u8'), text(entries))
+  await writeFile(join(directory, 'live.m3u8'), text(entries.slice(-5)))
+}
