@@ -74,15 +74,15 @@ async function commitCapture(deps: CaptureDeps, trx: Trx, id: string, request: C
   const ids = request.sessions.map((session) => session.id)
   const { sessions, timelines } = await loadTimelines(trx, ids, from, to)
   const plan = makePlan(timelines, from, to)
-  const deadline = isAwaited(sessions, timelines, to) ? waitDeadline(deps, request) : undefined
+  const waitMs = isAwaited(sessions, timelines, to) ? longestWaitMs(deps, request) : 0
   const isEnough = plan && (plan.coverage.complete || !request.isExact)
-  if (!isEnough && !deadline) throw await notRecorded(deps.db, request, plan)
-  if (!(await insertClip(deps, trx, id, request, plan, deadline !== undefined))) return false
+  if (!isEnough && waitMs === 0) throw await notRecorded(deps.db, request, plan)
+  if (!(await insertClip(deps, trx, id, request, plan, waitMs > 0))) return false
   await reserveQuota(trx, userId, plan?.sizeBytes ?? 0, deps.config.quotaBytes)
   await recordClipSessions(trx, id, ids)
   await recordPins(trx, id, plan?.pins ?? [])
   const session = ids.at(-1) ?? ''
-  if (deadline) await enqueue(trx, 'finish_clip', session, { clipId: id }, { key: `finish:${id}`, runAt: deadline })
+  if (waitMs > 0) await enqueue(trx, 'finish_clip', session, { clipId: id }, { key: `finish:${id}`, inMs: waitMs })
   else await enqueue(trx, 'store_clip', session, { clipId: id }, { key: `store:${id}` })
   await tellClip(trx, id)
   return true
@@ -92,9 +92,9 @@ async function findRepeated(db: Db, request: CaptureRequest): Promise<ClipWithFi
   return request.idempotencyKey === undefined ? undefined : findClipByKey(db, request.userId, request.idempotencyKey)
 }
 
-function waitDeadline(deps: CaptureDeps, { to }: CaptureRequest): Date | undefined {
-  const deadline = new Date(to.getTime() + 2000 * deps.config.segmentDurationSeconds + WAIT_MARGIN_MS)
-  return deadline > deps.now() ? deadline : undefined
+function longestWaitMs(deps: CaptureDeps, { to }: CaptureRequest): number {
+  const deadline = to.getTime() + 2000 * deps.config.segmentDurationSeconds + WAIT_MARGIN_MS
+  return Math.max(0, deadline - deps.now().getTime())
 }
 
 async function insertClip(

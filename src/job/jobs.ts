@@ -4,9 +4,11 @@ import type { Db } from '../db/connect.ts'
 /** Every job there is, with its payload. `service.ts` gives each its function; one that is missing does not compile. */
 export interface JobPayloads {
   /** Asks LiveKit for the egress of a session that is `starting`. */
-  start_egress: { sessionId: string }
+  start_egress: { sessionId: string; tries?: number }
   /** Stops the egress of a session whose time has come, unless its share came back. */
-  stop_egress: { sessionId: string }
+  stop_egress: { sessionId: string; tries?: number }
+  /** Stops an egress that writes under our path and is no session's. */
+  stop_stray: { egressId: string }
   /** Ends a clip's wait for the press at its deadline: it is made of what has landed. */
   finish_clip: { clipId: string }
   /** Brings a ready clip to rest: the bytes that are served from segments become a file. */
@@ -21,20 +23,32 @@ export type JobName = keyof JobPayloads
 export const MAX_ATTEMPTS: Record<JobName, number> = {
   start_egress: 25,
   stop_egress: 25,
+  stop_stray: 25,
   finish_clip: 25,
   store_clip: 25,
   purge_session: 25,
 }
 
+/** An egress call can take half a minute, and a clip's deadline must not wait for it: each has its own queue. */
+const QUEUE: Record<JobName, 'egress' | 'clips'> = {
+  start_egress: 'egress',
+  stop_egress: 'egress',
+  finish_clip: 'clips',
+  store_clip: 'clips',
+  purge_session: 'egress',
+}
+
 export interface EnqueueOptions {
   runAt?: Date
+  /** From now on, whatever the database's clock says; instead of `runAt`. */
+  inMs?: number
   /** A second job with this key replaces the first, as long as that one is not running. */
   key?: string
 }
 
 /**
- * Adds a job, within the caller's transaction if `db` is one. Jobs of one session run
- * one at a time, on whichever instance.
+ * Adds a job, within the caller's transaction if `db` is one. A session's egress jobs
+ * run one at a time, on whichever instance, and so do those of its clips.
  */
 export async function enqueue<N extends JobName>(
   db: Db,
@@ -43,13 +57,24 @@ export async function enqueue<N extends JobName>(
   payload: JobPayloads[N],
   options: EnqueueOptions = {},
 ): Promise<void> {
+  const runAt =
+    options.inMs === undefined
+      ? sql`${options.runAt ?? null}`
+      : sql`now() + make_interval(secs => ${options.inMs / 1000}::float8)`
   await sql`select graphile_worker.add_job(
-    ${name}, payload := ${JSON.stringify(payload)}::json, queue_name := ${`session:${sessionId}`},
-    run_at := ${options.runAt ?? null}, job_key := ${options.key ?? null}, max_attempts := ${MAX_ATTEMPTS[name]}
+    ${name}, payload := ${JSON.stringify(payload)}::json, queue_name := ${`${QUEUE[name]}:${sessionId}`},
+    run_at := ${runAt}, job_key := ${options.key ?? null}, max_attempts := ${MAX_ATTEMPTS[name]}
   )`.execute(db)
 }
 
 /** Takes back a job that has not begun. */
 export async function dequeue(db: Db, key: string): Promise<void> {
   await sql`select graphile_worker.remove_job(${key})`.execute(db)
+}
+
+/** Whether a job with this key waits or runs, one that was given up not among them. */
+export async function isEnqueued(db: Db, key: string): Promise<boolean> {
+  const { rows } = await sql`
+    select 1 from graphile_worker.jobs where key = ${key} and (attempts < max_attempts or locked_at is not null)`.execute(db)
+  return rows.length > 0
 }

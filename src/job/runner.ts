@@ -67,6 +67,7 @@ async function startPool(deps: RunnerDeps, jobs: JobTable): Promise<{ runner: Ru
     events.once('pool:create', ({ workerPool }) => resolve(workerPool.id))
   })
   logFailures(events, deps.log)
+  nudgeAfterJobs(events)
   const runner = await run({
     pgPool: deps.pool,
     concurrency: CONCURRENCY,
@@ -78,6 +79,34 @@ async function startPool(deps: RunnerDeps, jobs: JobTable): Promise<{ runner: Ru
   })
   const unlock = await holdWorkerLock(deps.connectionString, await created, deps.log)
   return { runner, unlock }
+}
+
+const NUDGE_MS = [20, 100, 400]
+
+/**
+ * graphile-worker looks for its next job while the last one is still being marked as
+ * done, so the next of the same queue is not free yet, and would wait for the poll.
+ */
+function nudgeAfterJobs(events: WorkerEvents): void {
+  const timers = new Set<NodeJS.Timeout>()
+  let ending = false
+  events.on('job:complete', ({ worker }) => {
+    for (const delay of ending ? [] : NUDGE_MS) {
+      const timer = setTimeout(() => {
+        timers.delete(timer)
+        worker.nudge()
+      }, delay)
+      timers.add(timer)
+    }
+  })
+  // A worker that has ended must not be nudged.
+  const end = () => {
+    ending = true
+    timers.forEach((timer) => clearTimeout(timer))
+  }
+  events.on('pool:gracefulShutdown', end)
+  events.on('pool:forcefulShutdown', end)
+  events.on('worker:release', end)
 }
 
 function taskList(log: Log, jobs: JobTable): TaskList {

@@ -63,24 +63,24 @@ export async function startRecordedShare(
   const test = await startTestService({ ...options, livekitUrl: livekit.url })
   const here = (text: string) => atPath(name, text, test.config.egressPath, sessionId)
   const startedAtMs = startedAt(webhooks.map(({ body }) => body))
-  const share: RecordedShare = {
-    ...test,
+  const stopService = test.stop
+  const share: RecordedShare = Object.assign(test, {
     sessionId,
     directory: '',
     room: ROOM,
     startedAtMs,
-    land: (range) => landRecording(name, share.directory, range),
-    setClock: (ms) => {
+    land: (range?: { from?: number; to?: number }) => landRecording(name, share.directory, range),
+    setClock: (ms: number) => {
       test.clock.offsetMs = ms - Date.now()
     },
-    async tell(...events) {
+    async tell(...events: string[]) {
       for (const { body, event } of webhooks) if (events.includes(event)) await test.deliver(here(body))
     },
     async stop() {
-      await test.stop()
+      await stopService()
       await livekit.stop()
     },
-  }
+  })
   share.setClock(published.at)
   await test.deliver(published.body)
   share.sessionId = await until('the start call', () => sessionId || undefined)
