@@ -26,9 +26,10 @@ import { purgeSession, retainSegments } from './segment/retention.ts'
 import { createTurns } from './segment/turns.ts'
 import { startWatcher, type Watcher } from './segment/watcher.ts'
 import { sweepOrphans } from './session/orphans.ts'
-import { reconcile } from './session/reconcile.ts'
+import { createReconcile } from './session/reconcile.ts'
+import { endSilentSessions } from './session/silence.ts'
 import { startEgress } from './session/start-egress.ts'
-import { stopEgress } from './session/stop-egress.ts'
+import { stopEgress, stopStray } from './session/stop-egress.ts'
 
 /** What tests stand in for. */
 export interface Overrides {
@@ -40,7 +41,10 @@ export interface Service {
   /** Where it answers, once started. */
   readonly url: string
   readonly db: Db
-  readonly schedules: Record<'reconcile' | 'retain_segments' | 'sweep_orphans' | 'free_jobs', Schedule['run']>
+  readonly schedules: Record<
+    'reconcile' | 'end_silent' | 'retain_segments' | 'sweep_orphans' | 'free_jobs',
+    Schedule['run']
+  >
   stop: Stop
 }
 
@@ -76,7 +80,8 @@ export async function startService(config: Config, { now = systemNow, log }: Ove
     const retention = { ...deps, forget }
     stops.push(await startJobs({ pool, connectionString, log }, jobTable(deps, retention)))
     const schedules = {
-      reconcile: () => reconcile(deps),
+      reconcile: createReconcile(deps),
+      end_silent: () => endSilentSessions({ ...deps, lookAgain: () => watcher.scan() }),
       retain_segments: () => retainSegments(retention),
       sweep_orphans: () => sweepOrphans(deps),
       free_jobs: () => freeJobsOfDeadWorkers(db),
@@ -117,6 +122,7 @@ function createDeps(config: Config, db: Db, now: Now, log: Log) {
     mediaCache: createClipMediaCache(),
     openCache: createOpenIndexCache(),
     assertFreeSpace,
+    freeBufferBytes: () => freeBytes(config.bufferPath),
     egress: createEgressApi(config.livekit, config.egressPath),
     rooms: createRoomApi(config.livekit),
     receive: createWebhookReceiver(config.livekit, config.egressPath),
@@ -130,6 +136,7 @@ function jobTable(deps: Deps, retention: Parameters<typeof purgeSession>[0]): Jo
   return {
     start_egress: (payload) => startEgress(deps, payload),
     stop_egress: (payload) => stopEgress(deps, payload),
+    stop_stray: (payload) => stopStray(deps, payload),
     finish_clip: ({ clipId }) => finishClip(deps, clipId, true),
     store_clip: (payload, attempt) => storeClip(deps, payload, attempt),
     purge_session: (payload) => purgeSession(retention, payload),
@@ -139,7 +146,8 @@ function jobTable(deps: Deps, retention: Parameters<typeof purgeSession>[0]): Jo
 function scheduleTable(run: Service['schedules']): Schedule[] {
   return [
     { name: 'free_jobs', when: '*/10 * * * * *', run: run.free_jobs },
-    { name: 'reconcile', when: '* * * * *', run: run.reconcile },
+    { name: 'reconcile', when: '* * * * *', run: run.reconcile, atStart: true },
+    { name: 'end_silent', when: '*/10 * * * * *', run: run.end_silent },
     { name: 'retain_segments', when: '*/5 * * * *', run: run.retain_segments },
     { name: 'sweep_orphans', when: '7 * * * *', run: run.sweep_orphans },
   ]

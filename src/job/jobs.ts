@@ -33,6 +33,7 @@ export const MAX_ATTEMPTS: Record<JobName, number> = {
 const QUEUE: Record<JobName, 'egress' | 'clips'> = {
   start_egress: 'egress',
   stop_egress: 'egress',
+  stop_stray: 'egress',
   finish_clip: 'clips',
   store_clip: 'clips',
   purge_session: 'egress',
@@ -75,6 +76,7 @@ export async function dequeue(db: Db, key: string): Promise<void> {
 /** Whether a job with this key waits or runs, one that was given up not among them. */
 export async function isEnqueued(db: Db, key: string): Promise<boolean> {
   const { rows } = await sql`
-    select 1 from graphile_worker.jobs where key = ${key} and (attempts < max_attempts or locked_at is not null)`.execute(db)
+    select 1 from graphile_worker.jobs
+    where key = ${key} and (attempts < max_attempts or locked_at is not null)`.execute(db)
   return rows.length > 0
 }

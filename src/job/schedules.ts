@@ -11,6 +11,8 @@ export interface Schedule {
   /** Five or six cron fields, UTC. */
   when: string
   run: () => Promise<Record<string, number>>
+  /** Run once more, when it begins: what was missed while nobody ran is made up for at once. */
+  atStart?: boolean
 }
 
 export interface ScheduleDeps {
@@ -22,17 +24,16 @@ export interface ScheduleDeps {
 /** Ticks on every instance; each tick is run by one of them, and never beside itself. */
 export function startSchedules(deps: ScheduleDeps, schedules: Schedule[]): Stop {
   const running = new Set<Promise<void>>()
-  const tasks = schedules.map((schedule) =>
-    cron.schedule(
-      schedule.when,
-      async ({ date }) => {
-        const run = tick(deps, schedule, date)
-        running.add(run)
-        await run.finally(() => running.delete(run))
-      },
-      { name: schedule.name, timezone: 'UTC', noOverlap: true, suppressMissedWarning: true },
-    ),
-  )
+  const start = async (schedule: Schedule, date: Date): Promise<void> => {
+    const run = tick(deps, schedule, date)
+    running.add(run)
+    await run.finally(() => running.delete(run))
+  }
+  const tasks = schedules.map((schedule) => {
+    if (schedule.atStart) void start(schedule, new Date())
+    const options = { name: schedule.name, timezone: 'UTC', noOverlap: true, suppressMissedWarning: true }
+    return cron.schedule(schedule.when, ({ date }) => start(schedule, date), options)
+  })
   return async () => {
     for (const task of tasks) await task.destroy()
     await Promise.all(running)

@@ -16,3 +16,20 @@ export function livekitError(error: unknown): never {
 export function isNotFound(error: unknown): boolean {
   return error instanceof ServerError && error.code === 'not_found'
 }
+
+/**
+ * Whether a call that failed may have been obeyed all the same: no answer came, or one that
+ * says no more than that LiveKit itself had none (contract section 7).
+ */
+export function mayHaveBeenObeyed(error: unknown): boolean {
+  const cause = error instanceof AppError ? error.cause : error
+  if (cause instanceof ServerError) return cause.code === 'deadline_exceeded' || cause.code === 'internal'
+  return !isUnreachable(cause)
+}
+
+/** The call never left: nobody listens there. */
+function isUnreachable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code = 'code' in error ? error.code : undefined
+  return code === 'ECONNREFUSED' || code === 'ENOTFOUND' || isUnreachable(error.cause)
+}

@@ -1,6 +1,7 @@
 import { ParticipantInfo_Kind, TrackSource, type ParticipantInfo } from '@livekit/protocol'
 import { RoomServiceClient } from 'livekit-server-sdk'
 import { isNotFound, livekitError } from './livekit-error.ts'
+import { instantOf } from './track-version.ts'
 
 /** A person in a room, as far as recording goes. Egress workers, agents, SIP and ingress are no persons. */
 export interface Participant {
@@ -9,13 +10,29 @@ export interface Participant {
   name: string | undefined
   attributes: Record<string, string>
   isPerson: boolean
-  screenShare: { trackSid: string } | undefined
-  screenShareAudio: { trackSid: string } | undefined
+  /** All of them, in the order of LiveKit's answer. */
+  screenShares: SharedTrack[]
+  /** Of several the one that egress records: that published last (contract section 4). */
+  screenShare: SharedTrack | undefined
+  screenShareAudio: SharedTrack | undefined
+}
+
+export interface SharedTrack {
+  trackSid: string
+  /** By LiveKit's clock; undefined if it does not say. */
+  publishedAt: Date | undefined
+}
+
+export interface LivekitRoom {
+  name: string
+  sid: string
+  /** Without egress workers. */
+  participants: number
 }
 
 /** Questions to LiveKit's room service. Each throws `livekit_unavailable` when it does not answer. */
 export interface RoomApi {
-  listRooms(): Promise<string[]>
+  listRooms(): Promise<LivekitRoom[]>
   /** Nobody, if there is no such room. */
   listParticipants(room: string): Promise<Participant[]>
   findParticipant(room: string, identity: string): Promise<Participant | undefined>
@@ -26,7 +43,7 @@ export function createRoomApi(livekit: { url: string; apiKey: string; apiSecret:
   return {
     async listRooms() {
       const rooms = await client.listRooms().catch(livekitError)
-      return rooms.map((room) => room.name)
+      return rooms.map(({ name, sid, numParticipants }) => ({ name, sid, participants: numParticipants }))
     },
     async listParticipants(room) {
       const infos = await client.listParticipants(room).catch((error: unknown) => {
@@ -44,18 +61,19 @@ export function createRoomApi(livekit: { url: string; apiKey: string; apiSecret:
 }
 
 function readParticipant(info: ParticipantInfo): Participant {
-  // Of several shares by one participant, egress records the one published last (contract section 4).
-  const track = (source: TrackSource) => {
-    const found = info.tracks.findLast((candidate) => candidate.source === source)
-    return found && { trackSid: found.sid }
-  }
+  const tracksOf = (source: TrackSource) =>
+    info.tracks
+      .filter((track) => track.source === source)
+      .map((track) => ({ trackSid: track.sid, publishedAt: instantOf(track.version) }))
+  const screenShares = tracksOf(TrackSource.SCREEN_SHARE)
   return {
     identity: info.identity,
     participantSid: info.sid,
     name: info.name || undefined,
     attributes: info.attributes,
     isPerson: info.kind === ParticipantInfo_Kind.STANDARD,
-    screenShare: track(TrackSource.SCREEN_SHARE),
-    screenShareAudio: track(TrackSource.SCREEN_SHARE_AUDIO),
+    screenShares,
+    screenShare: screenShares.at(-1),
+    screenShareAudio: tracksOf(TrackSource.SCREEN_SHARE_AUDIO).at(-1),
   }
 }

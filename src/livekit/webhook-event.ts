@@ -1,6 +1,7 @@
 import { ParticipantInfo_Kind, TrackSource } from '@livekit/protocol'
 import { TokenVerifier, WebhookEvent, WebhookReceiver } from 'livekit-server-sdk'
 import { AppError } from '../errors.ts'
+import { instantOf } from './track-version.ts'
 import { readEgressInfo, type EgressFacts } from './egress-facts.ts'
 
 /** A verified webhook, reduced to what this project acts on. */
@@ -12,7 +13,8 @@ export interface LivekitEvent {
   createdAt: Date
   room: { name: string; sid: string } | undefined
   participant: { identity: string; sid: string; isPerson: boolean } | undefined
-  track: { sid: string; source: 'screen_share' | 'screen_share_audio' | 'other' } | undefined
+  track:
+    { sid: string; source: 'screen_share' | 'screen_share_audio' | 'other'; changedAt: Date | undefined } | undefined
   egress: EgressFacts | undefined
   /** The whole body without secrets, for the record. */
   body: Record<string, unknown>
@@ -75,7 +77,7 @@ function readEvent(event: WebhookEvent, egressPath: string): LivekitEvent {
       sid: participant.sid,
       isPerson: participant.kind === ParticipantInfo_Kind.STANDARD,
     },
-    track: track && { sid: track.sid, source: SOURCES[track.source] ?? 'other' },
+    track: track && { sid: track.sid, source: SOURCES[track.source] ?? 'other', changedAt: instantOf(track.version) },
     egress: egressInfo && readEgressInfo(egressInfo, egressPath, event.event === 'egress_ended'),
     body: withoutSecrets(event.toJson()) as Record<string, unknown>,
   }

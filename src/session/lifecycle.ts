@@ -2,8 +2,10 @@ import type { Trx } from '../db/connect.ts'
 import type { Session, SessionStatus } from '../db/schema.ts'
 import { enqueue } from '../job/jobs.ts'
 import type { EgressFacts } from '../livekit/egress-facts.ts'
-import { lockSession, lockSessionByEgress, setSession } from './session.repo.ts'
-import { createSession, type LifecycleDeps } from './share.ts'
+import { enqueueStop, type LifecycleDeps } from './create-session.ts'
+import { lockSession, setSession } from './session.repo.ts'
+import { lockUserOfSession } from './share.repo.ts'
+import { followShares } from './share.ts'
 import { endedReason, eventOf, nextStatus, type SessionEvent } from './transition.ts'
 
 export type EgressOutcome =
@@ -13,19 +15,21 @@ export type EgressOutcome =
 
 /**
  * The egress's side of a session, and the only writer of its status beside `askToStop`.
- * Webhooks, start answers and reconcile all call it with what LiveKit said.
+ * Webhooks, start answers and reconcile all call it with what LiveKit said. An egress
+ * that runs where no session wants it is stopped.
  */
 export async function applyEgressFacts(deps: LifecycleDeps, trx: Trx, facts: EgressFacts): Promise<EgressOutcome> {
-  const session = await lockSessionByEgress(trx, facts.egressId, facts.sessionId)
-  // A second egress under the path of a session that has its own is an orphan: reconcile stops it.
-  if (!session || (session.egress_id && session.egress_id !== facts.egressId)) return { outcome: 'unknown_egress' }
-  await learnFrom(trx, session, facts)
   const runs = facts.state === 'starting' || facts.state === 'active'
+  const session = await lockSessionOf(trx, { sessionId: facts.sessionId, egressId: facts.egressId })
+  if (!session || (session.egress_id && session.egress_id !== facts.egressId)) {
+    if (runs && facts.sessionId) await enqueueStrayStop(trx, facts.sessionId, facts.egressId)
+    return { outcome: 'unknown_egress' }
+  }
+  await learnFrom(trx, session, facts)
   const event = eventOf(facts.state)
   const outcome = event ? await move(deps, trx, session, event, facts) : alreadyPast(session)
   // Asked to stop, or given up, while the start was still on its way.
-  if (runs && !['starting', 'active'].includes(session.status))
-    await enqueue(trx, 'stop_egress', session.id, { sessionId: session.id }, { key: `stop:${session.id}` })
+  if (runs && !['starting', 'active'].includes(session.status)) await enqueueStop(trx, session.id, 0)
   return outcome
 }
 
@@ -36,8 +40,22 @@ export async function endSession(
   sessionId: string,
   event: 'egress_lost' | 'start_dropped',
 ): Promise<EgressOutcome> {
-  const session = await lockSession(trx, sessionId)
+  const session = await lockSessionOf(trx, { sessionId })
   return session ? move(deps, trx, session, event, {}) : { outcome: 'unknown_egress' }
+}
+
+/** A session's row, after its user's lock. */
+export async function lockSessionOf(
+  trx: Trx,
+  by: { sessionId: string | undefined; egressId?: string },
+): Promise<Session | undefined> {
+  const id = await lockUserOfSession(trx, by)
+  return id === undefined ? undefined : lockSession(trx, id)
+}
+
+/** An egress under our path that is no session's: a second start, or one whose session was given up. */
+export async function enqueueStrayStop(trx: Trx, sessionId: string, egressId: string): Promise<void> {
+  await enqueue(trx, 'stop_stray', sessionId, { egressId }, { key: `stray:${egressId}` })
 }
 
 async function learnFrom(trx: Trx, session: Session, facts: EgressFacts): Promise<void> {
@@ -45,6 +63,7 @@ async function learnFrom(trx: Trx, session: Session, facts: EgressFacts): Promis
   const clock = known ? {} : { clock_origin: facts.startedAt ?? null, clock_source: 'measured' as const }
   if (session.egress_id && known) return
   await setSession(trx, session.id, { egress_id: facts.egressId, ...clock })
+  session.egress_id = facts.egressId
 }
 
 const alreadyPast = (session: Session) =>
@@ -78,42 +97,17 @@ async function end(
   // Who stops a session by hand wants its buffer gone, and one that never recorded has none.
   const isUnwanted = session.ended_reason === 'stopped' || !session.egress_id
   const graceMs = isUnwanted ? 0 : deps.config.graceMs
-  const expiresAt = new Date(now.getTime() + graceMs)
+  const startedAt = session.started_at ?? facts.startedAt ?? null
   await setSession(trx, session.id, {
     status,
     ended_reason: reason,
     error: facts.error ?? null,
+    started_at: startedAt,
     ended_at: now,
-    expires_at: expiresAt,
+    expires_at: new Date(now.getTime() + graceMs),
   })
-  await enqueue(
-    trx,
-    'purge_session',
-    session.id,
-    { sessionId: session.id },
-    { key: `purge:${session.id}`, runAt: expiresAt },
-  )
-  if (shareMayLive(session, event)) await succeed(deps, trx, session)
-}
-
-/**
- * The egress went but nobody said that the share did. One that ended before it recorded
- * anything is left to reconcile, or a broken worker would be asked again without pause.
- */
-function shareMayLive(session: Session, event: SessionEvent): boolean {
-  const recorded = session.status !== 'starting' && session.started_at !== null
-  return recorded && event !== 'egress_limit_reached' && !session.share_ended_at && !session.ended_reason
-}
-
-async function succeed(deps: LifecycleDeps, trx: Trx, session: Session): Promise<void> {
-  if (!session.participant_sid || !session.video_track_sid) return
-  const share = {
-    room: session.room,
-    roomSid: session.room_sid ?? undefined,
-    userId: session.user_id,
-    participantSid: session.participant_sid,
-    trackSid: session.video_track_sid,
-    seenAt: deps.now(),
-  }
-  await createSession(deps, trx, share, session.requested_by, session.quality, session.community_id)
+  const purge = { key: `purge:${session.id}`, inMs: graceMs }
+  await enqueue(trx, 'purge_session', session.id, { sessionId: session.id }, purge)
+  // The egress went, but perhaps the share did not: then it has another session at once.
+  await followShares(deps, trx, { room: session.room, userId: session.user_id })
 }

@@ -1,43 +1,50 @@
 import type { Config } from '../config.ts'
-import { endSession } from './lifecycle.ts'
+import { askToStop } from './create-session.ts'
+import { lockSessionOf } from './lifecycle.ts'
+import { observeUser } from './observe.ts'
 import { listUnendedSessions } from './session.repo.ts'
-import { askToStop } from './share.ts'
+import { deleteSharesGoneBefore } from './share.repo.ts'
 import type { StartDeps } from './start-egress.ts'
 
 export interface OrphanDeps extends StartDeps {
   config: StartDeps['config'] & Pick<Config, 'maxSessionMs'>
 }
 
-/** A start is retried for as long as its share lives; one that has had no egress for this long is given up. */
-const START_LIMIT_MS = 15 * 60_000
-
-const WEBHOOK_RECORD_MS = 7 * 24 * 3_600_000
+/** How long it is remembered what webhooks told. LiveKit sends nothing that is older than 30 s. */
+const RECORD_MS = 7 * 24 * 3_600_000
 
 /**
- * The hourly look for what nothing else finds: sessions that never got an egress, old
- * ones whose share LiveKit no longer knows, and the record of webhooks that is too old.
+ * The hourly look: sessions that are very old are stopped, but only if LiveKit does not
+ * know their share any more; and the record of webhooks and shares is kept short.
  */
-export async function sweepOrphans(
-  deps: OrphanDeps,
-): Promise<{ neverStarted: number; tooOld: number; events: number }> {
-  const counts = { neverStarted: 0, tooOld: 0, events: 0 }
-  const now = deps.now().getTime()
-  for (const session of await listUnendedSessions(deps.db)) {
-    const age = now - session.created_at.getTime()
-    if (!session.egress_id && age > START_LIMIT_MS) {
-      await deps.db.transaction().execute((trx) => endSession(deps, trx, session.id, 'egress_lost'))
-      counts.neverStarted += 1
-    } else if (session.status === 'active' && age > deps.config.maxSessionMs) {
-      const participant = await deps.rooms.findParticipant(session.room, session.user_id)
-      if (participant?.screenShare) continue
-      await deps.db.transaction().execute((trx) => askToStop(deps, trx, session, 'limit'))
-      counts.tooOld += 1
-    }
-  }
-  const before = new Date(now - WEBHOOK_RECORD_MS)
+export async function sweepOrphans(deps: OrphanDeps): Promise<{ tooOld: number; events: number; shares: number }> {
+  const before = new Date(deps.now().getTime() - RECORD_MS)
+  const shares = await deleteSharesGoneBefore(deps.db, before)
   const { numDeletedRows } = await deps.db
     .deleteFrom('webhook_events')
     .where('received_at', '<', before)
     .executeTakeFirstOrThrow()
-  return { ...counts, events: Number(numDeletedRows) }
+  return { tooOld: await stopTooOld(deps), events: Number(numDeletedRows), shares }
+}
+
+async function stopTooOld(deps: OrphanDeps): Promise<number> {
+  let stopped = 0
+  const tooOld = deps.now().getTime() - deps.config.maxSessionMs
+  for (const { id, room, user_id: userId, status, created_at: createdAt } of await listUnendedSessions(deps.db)) {
+    if (status !== 'active' || createdAt.getTime() > tooOld) continue
+    const askedAt = deps.now()
+    const participant = await deps.rooms.findParticipant(room, userId)
+    if (participant?.screenShare) continue
+    const isStopped = await deps.db.transaction().execute(async (trx) => {
+      await observeUser(deps, trx, { room, roomSid: undefined, userId, participant, askedAt })
+      const session = await lockSessionOf(trx, { sessionId: id })
+      if (session?.status !== 'active') return false
+      await askToStop(trx, session, 'limit')
+      return true
+    })
+    if (!isStopped) continue
+    stopped += 1
+    deps.log.warn('session over its longest time stopped, its share is gone', { sessionId: id, room })
+  }
+  return stopped
 }

@@ -23,12 +23,12 @@ export async function listSessionsWithBuffer(db: Db, room: string): Promise<Sess
     .execute()
 }
 
-/** Sessions whose egress runs, or should. */
+/** Sessions whose egress runs, or should, or would if it were let. */
 export async function listUnendedSessions(db: Db): Promise<Session[]> {
   return db
     .selectFrom('egress_sessions')
     .selectAll()
-    .where('status', 'in', [...LIVE, 'stopping'])
+    .where('status', 'in', [...CURRENT, 'stopping'])
     .orderBy('created_at')
     .execute()
 }
@@ -38,12 +38,14 @@ export async function listUnpurgedSessions(db: Db): Promise<Session[]> {
   return db.selectFrom('egress_sessions').selectAll().where('purged_at', 'is', null).orderBy('created_at').execute()
 }
 
-export async function countLiveSessions(db: Db, communityId: string): Promise<number> {
+/** Without the one named, if it is among them. */
+export async function countLiveSessions(db: Db, communityId: string, except?: string): Promise<number> {
   const { count } = await db
     .selectFrom('egress_sessions')
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('community_id', '=', communityId)
     .where('status', 'in', LIVE)
+    .$if(except !== undefined, (query) => query.where('id', '!=', except ?? ''))
     .executeTakeFirstOrThrow()
   return count
 }
@@ -52,39 +54,24 @@ export async function lockSession(trx: Trx, id: string): Promise<Session | undef
   return trx.selectFrom('egress_sessions').selectAll().where('id', '=', id).forUpdate().executeTakeFirst()
 }
 
-export async function lockLiveSession(trx: Trx, room: string, userId: string): Promise<Session | undefined> {
+/** The one session that the user has in the room and that has not ended. */
+export async function lockCurrentSession(trx: Trx, room: string, userId: string): Promise<Session | undefined> {
   return trx
     .selectFrom('egress_sessions')
     .selectAll()
     .where('room', '=', room)
     .where('user_id', '=', userId)
-    .where('status', 'in', LIVE)
+    .where('status', 'in', CURRENT)
     .forUpdate()
     .executeTakeFirst()
 }
 
-/** By the egress's id, or, before that is known, by the session id that is in its path. */
-export async function lockSessionByEgress(
-  trx: Trx,
-  egressId: string,
-  sessionId: string | undefined,
-): Promise<Session | undefined> {
-  const bound = await trx
-    .selectFrom('egress_sessions')
-    .selectAll()
-    .where('egress_id', '=', egressId)
-    .forUpdate()
-    .executeTakeFirst()
-  return bound ?? (sessionId === undefined ? undefined : lockSession(trx, sessionId))
-}
-
-/** A session that is stopping is among them: its share's end may be told after its egress's. */
-export async function lockUnendedSessionsOfParticipant(trx: Trx, participantSid: string): Promise<Session[]> {
+export async function lockCurrentSessionsOfParticipant(trx: Trx, participantSid: string): Promise<Session[]> {
   return trx
     .selectFrom('egress_sessions')
     .selectAll()
     .where('participant_sid', '=', participantSid)
-    .where('status', 'in', [...LIVE, 'stopping'])
+    .where('status', 'in', CURRENT)
     .forUpdate()
     .execute()
 }
@@ -110,8 +97,9 @@ export async function tellSession(trx: Trx, id: string): Promise<void> {
   await sql`select pg_notify('session_changed', ${id})`.execute(trx)
 }
 
-/** Only a session that never had an egress is deleted: nobody is recorded who did not want it. */
+/** Only a session for which no egress was ever asked is deleted: it was never more than an intention. */
 export async function deleteSession(trx: Trx, id: string): Promise<void> {
+  await tellSession(trx, id)
   await trx.deleteFrom('egress_sessions').where('id', '=', id).execute()
 }
 
@@ -148,4 +136,53 @@ export async function setShareSpansEnded(trx: Trx, sessionId: string, at: Date, 
     .where('shared_to', 'is', null)
     .$if(trackSid !== undefined, (query) => query.where('track_sid', '=', trackSid ?? ''))
     .execute()
+}
+
+/**
+ * Sessions that should be recording and of which nothing has landed since, or which wait
+ * for their egress's first packet since. `node` is whose disk is looked at: for sessions
+ * that another has seen land, an older bound counts.
+ */
+export async function listSilentSessions(
+  db: Db,
+  bounds: { landedBefore: Date; landedElsewhereBefore: Date; sentBefore: Date; node: string },
+): Promise<Session[]> {
+  const landed = sql<Date>`coalesce((
+    select landed_at from segments where session_id = egress_sessions.id order by sequence desc limit 1
+  ), started_at)`
+  return db
+    .selectFrom('egress_sessions')
+    .selectAll()
+    .where('share_ended_at', 'is', null)
+    .where('egress_id', 'is not', null)
+    .where((eb) =>
+      eb.or([
+        eb.and([
+          eb('status', '=', 'active'),
+          sql<boolean>`${landed} < case when coalesce(node, ${bounds.node}) = ${bounds.node}
+            then ${bounds.landedBefore}::timestamptz else ${bounds.landedElsewhereBefore}::timestamptz end`,
+        ]),
+        eb.and([eb('status', '=', 'starting'), eb('start_sent_at', '<', bounds.sentBefore)]),
+      ]),
+    )
+    .orderBy('created_at')
+    .execute()
+}
+
+/**
+ * Notes on sessions that are stopping that their share is gone: egress may say that it
+ * ends before the share's end is told, and what it wrote after that is black.
+ */
+export async function setStoppingSharesEnded(trx: Trx, room: string, userId: string): Promise<void> {
+  const { rows } = await sql<{ id: string; gone_at: Date }>`
+    update egress_sessions as session
+    set share_ended_at = share.gone_at, ended_reason = coalesce(session.ended_reason, share.gone_reason)
+    from shares as share
+    where session.room = ${room} and session.user_id = ${userId} and session.status = 'stopping'
+      and session.share_ended_at is null and share.track_sid = session.video_track_sid and share.gone_at is not null
+    returning session.id, share.gone_at`.execute(trx)
+  for (const { id, gone_at } of rows) {
+    await setShareSpansEnded(trx, id, gone_at)
+    await tellSession(trx, id)
+  }
 }

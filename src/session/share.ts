@@ -1,203 +1,153 @@
-import { v7 as uuidv7 } from 'uuid'
-import type { Config, Quality } from '../config.ts'
-import type { Now } from '../clock.ts'
-import type { Db, Trx } from '../db/connect.ts'
-import type { EndedReason, Session } from '../db/schema.ts'
-import { dequeue, enqueue } from '../job/jobs.ts'
+import type { Trx } from '../db/connect.ts'
+import type { Session, ShareRow } from '../db/schema.ts'
+import { dequeue } from '../job/jobs.ts'
+import type { Participant } from '../livekit/room-service.ts'
+import { decideAutoStart, type AutoStart } from './auto-start.ts'
+import { decideBeginning } from './begin.ts'
+import { askToStop, createSession, enqueueStop, stopKey, type LifecycleDeps } from './create-session.ts'
+import { followShare, type CurrentSession, type Step } from './follow-share.ts'
 import {
+  deleteSession,
   findSessionOfTrack,
-  lockLiveSession,
-  lockUnendedSessionsOfParticipant,
-  recordSession,
+  lockCurrentSession,
   recordShareSpan,
   setSession,
   setShareSpansEnded,
-  tellSession,
 } from './session.repo.ts'
-import { nextStatus } from './transition.ts'
+import { listLivingShares } from './share.repo.ts'
 
 /*
- * The share's side of a session: what webhooks and reconcile tell of tracks and people.
+ * A session follows its user's shares.
+ * - Whatever tells of a share (webhook, LiveKit's answer) records what it knows and then
+ *   calls `followShares`, which does what follows from all that is known. So order and
+ *   repetition make no difference.
+ * - The caller holds the user's lock (`lockUser`).
  * - A session row exists before its egress is asked for, in the transaction that saw the share.
- * - A share that ended is never taken for one that began, in whatever order the two are told.
  * - A share that goes is given `unshareLingerMs` to come back before its egress is stopped.
  */
 
-export interface LifecycleDeps {
-  db: Db
-  now: Now
-  config: Pick<Config, 'autoStart' | 'egressType' | 'quality' | 'unshareLingerMs' | 'graceMs'>
-}
-
-/** A screen share's video track, as LiveKit told of it. */
-export interface Share {
-  room: string
-  roomSid: string | undefined
-  userId: string
-  participantSid: string
-  trackSid: string
-  seenAt: Date
-}
-
 export type ShareOutcome =
-  'session_created' | 'session_continued' | 'already_recording' | 'already_gone' | 'stopped_by_user' | 'auto_start_off'
-
-/** A share is there: gives it a session, or to its session the new track. Repeating it changes nothing. */
-export async function shareSeen(deps: LifecycleDeps, trx: Trx, share: Share): Promise<ShareOutcome> {
-  if (await hasGone(trx, share)) return 'already_gone'
-  const live = await lockLiveSession(trx, share.room, share.userId)
-  if (live && live.video_track_sid === share.trackSid && !live.share_ended_at) return 'already_recording'
-  if (live?.egress_type === 'participant') {
-    await continueSession(trx, live, share)
-    return 'session_continued'
-  }
-  if (deps.config.autoStart === 'off') return 'auto_start_off'
-  const before = await findSessionOfTrack(trx, share.trackSid)
-  if (before?.ended_reason === 'stopped') return 'stopped_by_user'
-  // A track composite egress has the one track that it was given: a new track means a new egress.
-  if (live) await askToStop(deps, trx, live, 'replaced')
-  const created = await createSession(deps, trx, share, 'webhook', deps.config.quality)
-  return created ? 'session_created' : 'already_recording'
-}
-
-/** The audio of a share is there; a participant egress takes it up by itself, a track composite must be told. */
-export async function shareAudioSeen(trx: Trx, participantSid: string, trackSid: string): Promise<number> {
-  const sessions = await lockUnendedSessionsOfParticipant(trx, participantSid)
-  for (const session of sessions) await setSession(trx, session.id, { audio_track_sid: trackSid })
-  return sessions.length
-}
-
-/** A share's video track is gone. Returns how many sessions that concerned: none or one. */
-export async function shareGone(
-  deps: LifecycleDeps,
-  trx: Trx,
-  gone: { participantSid: string; trackSid: string; at: Date },
-): Promise<number> {
-  const sessions = await lockUnendedSessionsOfParticipant(trx, gone.participantSid)
-  const concerned = sessions.filter((session) => session.video_track_sid === gone.trackSid)
-  for (const session of concerned) await endShare(deps, trx, session, gone.at, 'unshared')
-  return concerned.length
-}
+  | 'session_created'
+  | 'session_continued'
+  | 'session_replaced'
+  | 'already_recording'
+  | 'share_ended'
+  | 'nothing_shared'
+  | 'stopped_by_user'
+  | 'opted_out'
+  | 'not_opted_in'
+  | 'no_person'
+  | 'auto_start_off'
 
 /**
- * A participant went. Told by sid and not by identity: the same person may be back
- * before this is told (contract section 7).
+ * Does to the user's session in the room what their shares call for. Repeating it changes
+ * nothing. `participant` is what LiveKit answers of them, if it was asked: then their
+ * attributes count as well.
  */
-export async function participantGone(
+export async function followShares(
   deps: LifecycleDeps,
   trx: Trx,
-  gone: { participantSid: string; at: Date },
-): Promise<number> {
-  const sessions = await lockUnendedSessionsOfParticipant(trx, gone.participantSid)
-  for (const session of sessions) await endShare(deps, trx, session, gone.at, 'left')
-  return sessions.length
+  user: { room: string; userId: string },
+  participant?: Participant,
+): Promise<ShareOutcome> {
+  const session = await lockCurrentSession(trx, user.room, user.userId)
+  const shares = await listLivingShares(trx, { ...user, trackSid: session?.video_track_sid })
+  const known = shares.map((share) => ({
+    trackSid: share.track_sid,
+    publishedAt: share.published_at,
+    goneAt: share.gone_at,
+    goneReason: share.gone_reason,
+    row: share,
+  }))
+  const step = followShare(session && currentSession(session), known)
+  const asked = participant && decideAutoStart(deps.config.autoStart, participant, session?.requested_by ?? 'webhook')
+  if (session && asked && asked !== 'record' && step.step !== 'linger' && step.step !== 'discard')
+    return withdraw(trx, session, asked)
+  return take(deps, trx, session, step, asked)
 }
 
-/** Inserts the row and the job that calls LiveKit. False when the user already has a live session in the room. */
-export async function createSession(
-  deps: Pick<LifecycleDeps, 'now' | 'config'>,
+function currentSession(session: Session): CurrentSession {
+  return {
+    status: session.status === 'active' || session.status === 'refused' ? session.status : 'starting',
+    egressType: session.egress_type,
+    trackSid: session.video_track_sid,
+    shareEndedAt: session.share_ended_at,
+    endedReason: session.ended_reason,
+    isAsked: session.egress_id !== null || session.start_sent_at !== null,
+  }
+}
+
+type KnownRow = { trackSid: string; publishedAt: Date; goneAt: Date | null; goneReason: 'unshared' | 'left' | null } & {
+  row: ShareRow
+}
+
+async function take(
+  deps: LifecycleDeps,
   trx: Trx,
-  share: Share,
-  requestedBy: Session['requested_by'],
-  quality: Quality,
-  communityId: string | null = null,
-): Promise<string | undefined> {
-  const id = uuidv7()
-  const recorded = await recordSession(trx, {
-    ...NEW_SESSION,
-    id,
-    room: share.room,
-    room_sid: share.roomSid ?? null,
-    user_id: share.userId,
-    participant_sid: share.participantSid,
-    video_track_sid: share.trackSid,
-    community_id: communityId,
-    quality,
-    egress_type: deps.config.egressType,
-    requested_by: requestedBy,
-    created_at: deps.now(),
-  })
-  if (!recorded) return undefined
-  await recordShareSpan(trx, { session_id: id, track_sid: share.trackSid, shared_from: share.seenAt })
-  await enqueue(trx, 'start_egress', id, { sessionId: id })
-  await tellSession(trx, id)
-  return id
+  session: Session | undefined,
+  step: Step<KnownRow>,
+  asked: AutoStart | undefined,
+): Promise<ShareOutcome> {
+  if (step.step === 'start') return begin(deps, trx, step.share.row, undefined, asked)
+  if (!session) return 'nothing_shared'
+  switch (step.step) {
+    case 'keep':
+      return session.share_ended_at ? 'share_ended' : 'already_recording'
+    case 'continue':
+      await continueSession(trx, session, step.share.row)
+      return 'session_continued'
+    case 'replace':
+      await setShareSpansEnded(trx, session.id, session.share_ended_at ?? step.share.publishedAt)
+      await askToStop(trx, session, 'replaced')
+      return begin(deps, trx, step.share.row, session, asked)
+    case 'linger':
+      await linger(deps, trx, session, step)
+      break
+    case 'discard':
+      await deleteSession(trx, session.id)
+  }
+  return 'share_ended'
 }
 
-/** The session is to end: its egress is stopped by a job, and `egress_ended` ends it. */
-export async function askToStop(
-  deps: Pick<LifecycleDeps, 'now'>,
+/** Gives a share its session, like the one it had before, or the one whose place it takes. */
+async function begin(
+  deps: LifecycleDeps,
   trx: Trx,
-  session: Session,
-  reason: EndedReason,
-): Promise<void> {
-  await setStopping(trx, session, reason)
-  await enqueue(trx, 'stop_egress', session.id, { sessionId: session.id }, { key: stopKey(session), runAt: deps.now() })
+  share: ShareRow,
+  replaced: Session | undefined,
+  asked: AutoStart | undefined,
+): Promise<ShareOutcome> {
+  const before = (await findSessionOfTrack(trx, share.track_sid)) ?? replaced
+  const beginning = decideBeginning(before, asked, deps.config)
+  if (!beginning.begins) return beginning.why
+  const created = await createSession(deps, trx, share, beginning)
+  if (!created) return 'already_recording'
+  return replaced ? 'session_replaced' : 'session_created'
 }
 
-/** From here on the user may have a new session beside it: this one only waits for its last segments. */
-export async function setStopping(trx: Trx, session: Session, reason: EndedReason): Promise<void> {
-  const status = nextStatus(session.status, 'stop_asked')
-  if (status) await setSession(trx, session.id, { status, ended_reason: reason })
+/** Somebody does not want to be recorded (any more): what was recorded till now keeps its grace. */
+async function withdraw(trx: Trx, session: Session, why: AutoStart): Promise<ShareOutcome> {
+  if (session.egress_id || session.start_sent_at) await askToStop(trx, session, 'opted_out')
+  else await deleteSession(trx, session.id)
+  return why === 'record' ? 'already_recording' : why
 }
 
-const NEW_SESSION = {
-  username: null,
-  audio_track_sid: null,
-  egress_id: null,
-  status: 'starting',
-  ended_reason: null,
-  error: null,
-  clock_origin: null,
-  clock_source: null,
-  started_at: null,
-  ended_at: null,
-  share_ended_at: null,
-  expires_at: null,
-  purged_at: null,
-  node: null,
-  start_sent_at: null,
-} as const
-
-const stopKey = (session: Session) => `stop:${session.id}`
-
-async function continueSession(trx: Trx, session: Session, share: Share): Promise<void> {
-  await setShareSpansEnded(trx, session.id, session.share_ended_at ?? share.seenAt)
-  await recordShareSpan(trx, { session_id: session.id, track_sid: share.trackSid, shared_from: share.seenAt })
-  await dequeue(trx, stopKey(session))
+async function continueSession(trx: Trx, session: Session, share: ShareRow): Promise<void> {
+  await setShareSpansEnded(trx, session.id, session.share_ended_at ?? share.published_at)
+  await recordShareSpan(trx, { session_id: session.id, track_sid: share.track_sid, shared_from: share.published_at })
+  await dequeue(trx, stopKey(session.id))
   await setSession(trx, session.id, {
-    participant_sid: share.participantSid,
-    video_track_sid: share.trackSid,
+    participant_sid: share.participant_sid,
+    video_track_sid: share.track_sid,
     share_ended_at: null,
-    ended_reason: null,
+    ended_reason: session.status === 'refused' ? session.ended_reason : null,
   })
 }
 
-async function endShare(deps: LifecycleDeps, trx: Trx, session: Session, at: Date, reason: EndedReason) {
-  await setShareSpansEnded(trx, session.id, at)
-  const runAt = new Date(deps.now().getTime() + deps.config.unshareLingerMs)
+async function linger(deps: LifecycleDeps, trx: Trx, session: Session, { at, reason }: Step & { step: 'linger' }) {
+  const endedAt = session.share_ended_at ?? at ?? deps.now()
+  await setShareSpansEnded(trx, session.id, endedAt)
   // A person who leaves is told of twice, by the track and by the participant: the linger counts from the first.
-  if (!session.share_ended_at && session.status !== 'stopping')
-    await enqueue(trx, 'stop_egress', session.id, { sessionId: session.id }, { key: stopKey(session), runAt })
-  const known = session.status === 'stopping' ? session.ended_reason : null
-  await setSession(trx, session.id, { share_ended_at: session.share_ended_at ?? at, ended_reason: known ?? reason })
-}
-
-/** Every webhook that was ever accepted is in the record, so an end that overtook its beginning is known. */
-async function hasGone(trx: Trx, share: Share): Promise<boolean> {
-  const found = await trx
-    .selectFrom('webhook_events')
-    .select('id')
-    .where((eb) =>
-      eb.or([
-        eb.and([eb('track_sid', '=', share.trackSid), eb('event', '=', 'track_unpublished')]),
-        eb.and([
-          eb('participant_sid', '=', share.participantSid),
-          eb('event', 'in', ['participant_left', 'participant_connection_aborted']),
-        ]),
-      ]),
-    )
-    .limit(1)
-    .executeTakeFirst()
-  return found !== undefined
+  if (!session.share_ended_at) await enqueueStop(trx, session.id, deps.config.unshareLingerMs)
+  await setSession(trx, session.id, { share_ended_at: endedAt, ended_reason: reason })
 }

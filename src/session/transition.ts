@@ -1,7 +1,10 @@
 import type { EndedReason, SessionStatus } from '../db/schema.ts'
 import type { EgressState } from '../livekit/egress-facts.ts'
 
-/** What can happen to a session. `start_dropped`: its share was gone before an egress was asked for. */
+/**
+ * What can happen to a session. `start_dropped`: its share was gone before an egress was
+ * asked for. `start_refused` and `start_again`: a limit or the disk was in the way, and is no more.
+ */
 export type SessionEvent =
   | 'egress_active'
   | 'egress_ending'
@@ -12,6 +15,8 @@ export type SessionEvent =
   | 'egress_lost'
   | 'stop_asked'
   | 'start_dropped'
+  | 'start_refused'
+  | 'start_again'
 
 /**
  * Webhooks come late, twice and out of order, so the table is total: a missing cell
@@ -29,6 +34,7 @@ const NEXT: Record<SessionStatus, Partial<Record<SessionEvent, SessionStatus>>> 
     egress_lost: 'failed',
     stop_asked: 'stopping',
     start_dropped: 'ended',
+    start_refused: 'refused',
   },
   active: {
     egress_ending: 'stopping',
@@ -41,6 +47,7 @@ const NEXT: Record<SessionStatus, Partial<Record<SessionEvent, SessionStatus>>> 
   },
   refused: {
     start_dropped: 'ended',
+    start_again: 'starting',
   },
   stopping: {
     egress_complete: 'ended',
@@ -64,12 +71,16 @@ export function eventOf(state: EgressState): SessionEvent | undefined {
   return state === 'starting' ? undefined : `egress_${state}`
 }
 
-/** Why a session ended: what was known before it did (a stop asked for, a share gone) goes first. */
+/**
+ * Why a session ended: what was known before it did (a stop asked for, a share gone) goes
+ * first. `stopped` is the user's word alone: whoever else stops an egress of ours ends
+ * the session, and not the recording.
+ */
 export function endedReason(known: EndedReason | null, event: SessionEvent, sourceClosed: boolean): EndedReason {
   if (known) return known
   if (event === 'egress_failed') return 'failed'
   if (event === 'egress_lost') return 'lost'
   if (event === 'egress_limit_reached') return 'limit'
   if (event === 'start_dropped') return 'unshared'
-  return sourceClosed ? 'left' : 'stopped'
+  return sourceClosed ? 'left' : 'egress_ended'
 }

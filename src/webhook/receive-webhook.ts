@@ -1,8 +1,16 @@
-import type { Trx } from '../db/connect.ts'
+import type { Db, Trx } from '../db/connect.ts'
 import type { LivekitEvent, ReceiveWebhook } from '../livekit/webhook-event.ts'
 import type { Log } from '../log.ts'
 import { applyEgressFacts } from '../session/lifecycle.ts'
-import { participantGone, shareAudioSeen, shareGone, shareSeen, type LifecycleDeps } from '../session/share.ts'
+import type { LifecycleDeps } from '../session/create-session.ts'
+import {
+  participantGone,
+  roomFinished,
+  shareAudioSeen,
+  shareGone,
+  shareSeen,
+  type Share,
+} from '../session/tell-share.ts'
 
 /*
  * LiveKit's door.
@@ -29,24 +37,57 @@ export async function receiveWebhook(
   authorization: string | undefined,
 ): Promise<WebhookOutcome> {
   const event = await deps.receive(rawBody, authorization)
-  const effect = await deps.db.transaction().execute(async (trx) => {
-    if (!(await recordEvent(deps, trx, event))) return 'duplicate'
-    const done = await act(deps, trx, event)
-    await trx.updateTable('webhook_events').set({ effect: done }).where('id', '=', event.id).execute()
-    return done
-  })
-  const fields = { event: event.event, id: event.id, effect, room: event.room?.name, user: event.participant?.identity }
-  deps.log[effect === 'ignored' || effect === 'duplicate' ? 'debug' : 'info']('webhook received', fields)
+  const effect = concernsUs(event) ? await recordAndAct(deps, event) : await recordOnly(deps, event)
+  const fields = { event: event.event, id: event.id, effect, room: roomOf(event), user: event.participant?.identity }
+  deps.log[QUIET.has(effect) ? 'debug' : 'info']('webhook received', fields)
   return { event: event.event, effect }
 }
 
-async function recordEvent(deps: WebhookDeps, trx: Trx, event: LivekitEvent): Promise<boolean> {
-  const { numInsertedOrUpdatedRows } = await trx
+const QUIET = new Set(['ignored', 'duplicate', 'nothing_shared', 'already_past'])
+
+/** Most of what a busy LiveKit tells (people, cameras, microphones, rooms that begin) changes nothing here. */
+function concernsUs({ event, participant, track, egress, room }: LivekitEvent): boolean {
+  switch (event) {
+    case 'track_published':
+      return participant?.isPerson === true && track !== undefined && track.source !== 'other'
+    case 'track_unpublished':
+      return participant?.isPerson === true && track?.source === 'screen_share'
+    case 'participant_left':
+    case 'participant_connection_aborted':
+      return participant?.isPerson === true
+    case 'room_finished':
+      return room !== undefined
+    case 'egress_started':
+    case 'egress_updated':
+    case 'egress_ended':
+      return egress?.sessionId !== undefined
+    default:
+      return false
+  }
+}
+
+/** One statement is its own transaction. */
+async function recordOnly(deps: WebhookDeps, event: LivekitEvent): Promise<string> {
+  return (await recordEvent(deps, deps.db, event)) ? 'ignored' : 'duplicate'
+}
+
+async function recordAndAct(deps: WebhookDeps, event: LivekitEvent): Promise<string> {
+  return deps.db.transaction().execute(async (trx) => {
+    if (!(await recordEvent(deps, trx, event))) return 'duplicate'
+    const effect = await act(deps, trx, event)
+    if (effect !== 'ignored')
+      await trx.updateTable('webhook_events').set({ effect }).where('id', '=', event.id).execute()
+    return effect
+  })
+}
+
+async function recordEvent(deps: WebhookDeps, db: Db, event: LivekitEvent): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await db
     .insertInto('webhook_events')
     .values({
       id: event.id,
       event: event.event,
-      room: event.room?.name || event.egress?.room || null,
+      room: roomOf(event),
       room_sid: event.room?.sid ?? null,
       participant_sid: event.participant?.sid ?? null,
       track_sid: event.track?.sid ?? null,
@@ -59,6 +100,9 @@ async function recordEvent(deps: WebhookDeps, trx: Trx, event: LivekitEvent): Pr
   return numInsertedOrUpdatedRows === 1n
 }
 
+/** Egress events carry no room of their own (contract section 6). */
+const roomOf = ({ room, egress }: LivekitEvent) => room?.name || egress?.room || null
+
 async function act(deps: WebhookDeps, trx: Trx, event: LivekitEvent): Promise<string> {
   switch (event.event) {
     case 'track_published':
@@ -66,51 +110,54 @@ async function act(deps: WebhookDeps, trx: Trx, event: LivekitEvent): Promise<st
     case 'track_unpublished':
       return trackUnpublished(deps, trx, event)
     case 'participant_left':
-    case 'participant_connection_aborted': {
-      if (!event.participant?.isPerson) return 'ignored'
-      const gone = await participantGone(deps, trx, {
-        participantSid: event.participant.sid,
-        at: happenedAt(deps, event),
-      })
-      return gone > 0 ? 'share_ended' : 'ignored'
-    }
-    case 'egress_started':
-    case 'egress_updated':
-    case 'egress_ended':
-      return egressChanged(deps, trx, event)
+    case 'participant_connection_aborted':
+      return participantLeft(deps, trx, event)
+    case 'room_finished':
+      return event.room ? roomFinished(deps, trx, { roomSid: event.room.sid, at: happenedAt(deps, event) }) : 'ignored'
     default:
-      return 'ignored'
+      return egressChanged(deps, trx, event)
   }
 }
 
 async function trackPublished(deps: WebhookDeps, trx: Trx, event: LivekitEvent): Promise<string> {
-  const { room, participant, track } = event
-  if (!room || !participant?.isPerson || !track) return 'ignored'
-  if (track.source === 'screen_share_audio')
-    return (await shareAudioSeen(trx, participant.sid, track.sid)) > 0 ? 'audio_noted' : 'ignored'
-  if (track.source !== 'screen_share') return 'ignored'
-  return shareSeen(deps, trx, {
+  const share = shareOf(event, event.track?.changedAt ?? happenedAt(deps, event))
+  if (!share) return 'ignored'
+  if (event.track?.source === 'screen_share') return shareSeen(deps, trx, share)
+  return (await shareAudioSeen(trx, share)) > 0 ? 'audio_noted' : 'ignored'
+}
+
+async function trackUnpublished(deps: WebhookDeps, trx: Trx, event: LivekitEvent): Promise<string> {
+  const share = shareOf(event, happenedAt(deps, event))
+  return share ? shareGone(deps, trx, share) : 'ignored'
+}
+
+function shareOf({ room, participant, track }: LivekitEvent, at: Date): Share | undefined {
+  if (!room || !participant || !track) return undefined
+  return {
     room: room.name,
     roomSid: room.sid,
     userId: participant.identity,
     participantSid: participant.sid,
     trackSid: track.sid,
-    seenAt: happenedAt(deps, event),
+    at,
+  }
+}
+
+async function participantLeft(deps: WebhookDeps, trx: Trx, event: LivekitEvent): Promise<string> {
+  const { room, participant } = event
+  if (!room || !participant) return 'ignored'
+  return participantGone(deps, trx, {
+    room: room.name,
+    userId: participant.identity,
+    participantSid: participant.sid,
+    at: happenedAt(deps, event),
   })
 }
 
-async function trackUnpublished(deps: WebhookDeps, trx: Trx, event: LivekitEvent): Promise<string> {
-  const { participant, track } = event
-  if (!participant || track?.source !== 'screen_share') return 'ignored'
-  const gone = { participantSid: participant.sid, trackSid: track.sid, at: happenedAt(deps, event) }
-  return (await shareGone(deps, trx, gone)) > 0 ? 'share_ended' : 'ignored'
-}
-
 async function egressChanged(deps: WebhookDeps, trx: Trx, event: LivekitEvent): Promise<string> {
-  if (!event.egress?.sessionId) return 'ignored'
+  if (!event.egress) return 'ignored'
   const result = await applyEgressFacts(deps, trx, event.egress)
-  if (result.outcome !== 'moved') return result.outcome
-  return `${result.from}_to_${result.status}`
+  return result.outcome === 'moved' ? `${result.from}_to_${result.status}` : result.outcome
 }
 
 /** It arrived now, but a delivery that was tried again is late: `createdAt` is exact to its second only. */

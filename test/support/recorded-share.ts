@@ -48,11 +48,15 @@ export async function startRecordedShare(
     tracks: [fact.track],
   }
   let sessionId = ''
+  // What was told is so: once the share was unpublished, LiveKit does not show it any more.
+  const told = new Set<string>()
+  const present = () => ({ ...person, tracks: told.has('track_unpublished') ? [] : person.tracks })
   const livekit = await startTwirpStub({
-    GetParticipant: () => ({ body: person }),
-    ListParticipants: () => ({ body: { participants: [person] } }),
+    GetParticipant: () => ({ body: present() }),
+    ListParticipants: () => ({ body: { participants: [present()] } }),
     ListRooms: () => ({ body: { rooms: [] } }),
-    ListEgress: () => ({ body: { items: [] } }),
+    // Silence on the running egress: the clock that tests move must not make it look dead.
+    ListEgress: () => (sessionId ? { status: 503, body: { code: 'unavailable', msg: '' } } : { body: { items: [] } }),
     StopEgress: () => ({ body: here(answer('StopEgress')?.response ?? '') }),
     StartParticipantEgress: (request) => {
       const outputs = (request['segmentOutputs'] ?? request['segment_outputs']) as { filenamePrefix: string }[]
@@ -74,6 +78,7 @@ export async function startRecordedShare(
       test.clock.offsetMs = ms - Date.now()
     },
     async tell(...events: string[]) {
+      for (const event of events) told.add(event)
       for (const { body, event } of webhooks) if (events.includes(event)) await test.deliver(here(body))
     },
     async stop() {
