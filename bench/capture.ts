@@ -1,0 +1,280 @@
+import { execFile, fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, copyFile, cp, mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import ffmpegInstaller from '@ffmpeg-installer/ffmpeg'
+import express from 'express'
+import { AccessToken } from 'livekit-server-sdk'
+import { v7 as uuidv7 } from 'uuid'
+import { createDb, createPool, type Db } from '../src/db/connect.ts'
+import { startEmbeddedPostgres } from '../src/db/embedded.ts'
+import { migrate } from '../src/db/migrate.ts'
+import { createLog } from '../src/log.ts'
+import { makeCaptureMaterial, MINUTES } from './capture-material.ts'
+
+/*
+ * `node bench/capture.ts [data path]`: what a capture of 1, 5 and 10 minutes of 1080p60
+ * costs, beside copying the same bytes and beside the usual pipeline. The range has
+ * landed: the wait for the last segment of a live press is not in it.
+ */
+
+const run = promisify(execFile)
+const PRESSES = 20
+const KEY = 'bench'
+const SECRET = 'a-secret-that-only-this-bench-knows'
+
+const log = createLog({ level: 'error', readable: true })
+const kept = process.argv[2] ?? join(tmpdir(), 'livekit-replay-bench')
+const segments = await makeCaptureMaterial(join(kept, 'segments'))
+const directory = await mkdtemp(join(tmpdir(), 'livekit-replay-bench-'))
+await chmod(directory, 0o755)
+const postgres = await startEmbeddedPostgres(join(directory, 'postgres'), log)
+const db = createDb(createPool(postgres.connectionString, log))
+await migrate(db, log)
+const session = await addSession(db)
+const { child, url } = await startServiceProcess()
+const token = await tokenOf()
+
+try {
+  await cp(segments, join(directory, 'landing'), { recursive: true })
+  await rename(join(directory, 'landing'), join(directory, 'buffer', session.id))
+  await until(async () => (await call(`/v1/sessions/${session.id}`)).coverage.coveredSeconds > MINUTES * 60 - 1)
+  say('', 'median', 'p95')
+  for (const minutes of [1, 5, 10]) await measureCapture(minutes)
+  await measureDownloads()
+  say('service, memory at the end / peak', ...(await memory()))
+} finally {
+  child.send('stop')
+  await once(child, 'exit')
+  await db.destroy()
+  await postgres.stop()
+  await rm(directory, { recursive: true, force: true })
+}
+
+async function measureCapture(minutes: number): Promise<void> {
+  const ready: number[] = []
+  const playable: number[] = []
+  const rest: number[] = []
+  const copied: number[] = []
+  const synced: number[] = []
+  let usual = NaN
+  for (let n = 0; n < PRESSES; n += 1) {
+    // Each press a little later, so that no two are the same moment.
+    const to = new Date(session.origin + MINUTES * 60_000 - 100 - n * 17)
+    const from = new Date(Math.max(session.origin + 100, to.getTime() - minutes * 60_000))
+    const pressed = performance.now()
+    const clip = await call(`/v1/sessions/${session.id}/clips`, { from, to })
+    ready.push(performance.now() - pressed)
+    await (await fetch(clip.links.playlist)).text()
+    playable.push(performance.now() - pressed)
+    if (n >= 5) {
+      await remove(clip.id)
+      continue
+    }
+    const stored = await until(async () => {
+      const found = await call(`/v1/clips/${clip.id}`)
+      return found.stored && found
+    }, 5)
+    rest.push(performance.now() - pressed)
+    const file = join(directory, 'replays', await storedPath(stored.fileId))
+    copied.push(await timed(() => copyFile(file, join(directory, 'copy.mp4'))))
+    synced.push(await timed(() => copyAndSync(file)))
+    if (n === 0) usual = await timed(() => usualPipeline(minutes))
+    await remove(clip.id)
+  }
+  say(`${minutes} min: press to ready`, ms(median(ready)), ms(p95(ready)))
+  say(`${minutes} min: press to playable playlist`, ms(median(playable)), ms(p95(playable)))
+  say(`${minutes} min: press to file at rest`, ms(median(rest)), '')
+  say(`${minutes} min: cp / cp and fsync`, ms(median(copied)), ms(median(synced)))
+  say(`${minutes} min: at rest : cp and fsync`, (median(rest) / median(synced)).toFixed(2), '')
+  say(`${minutes} min: the usual pipeline`, ms(usual), `${(usual / median(ready)).toFixed(0)} x ready`)
+}
+
+/** As such services commonly do it: copy, concat demuxer, faststart, check, hash, move. */
+async function usualPipeline(minutes: number): Promise<void> {
+  const work = join(directory, 'usual')
+  await mkdir(work)
+  const names = (await readdir(segments)).filter((name) => name.endsWith('.ts')).slice(-minutes * 30)
+  for (const name of names) await copyFile(join(segments, name), join(work, name))
+  await writeFile(join(work, 'list.txt'), names.map((name) => `file '${name}'\n`).join(''))
+  const args = ['-f', 'concat', '-safe', '0', '-i', join(work, 'list.txt'), '-c', 'copy', '-movflags', '+faststart']
+  await run(ffmpegInstaller.path, ['-hide_banner', '-loglevel', 'error', '-y', ...args, join(work, 'out.mp4')])
+  await run(ffmpegInstaller.path, [
+    '-hide_banner',
+    '-i',
+    join(work, 'out.mp4'),
+    '-map',
+    '0',
+    '-c',
+    'copy',
+    '-t',
+    '1',
+    '-f',
+    'null',
+    '-',
+  ])
+  await run('sha256sum', [join(work, 'out.mp4')])
+  await rename(join(work, 'out.mp4'), join(directory, 'usual.mp4'))
+  await rm(work, { recursive: true })
+}
+
+async function measureDownloads(): Promise<void> {
+  const to = new Date(session.origin + 300_000)
+  const clip = await call(`/v1/sessions/${session.id}/clips`, { from: new Date(to.getTime() - 120_000), to })
+  const virtual = median(await repeat(7, () => download(clip.links.file)))
+  const stored = await until(async () => {
+    const found = await call(`/v1/clips/${clip.id}`)
+    return found.stored && found
+  })
+  const path = join(directory, 'replays', await storedPath(stored.fileId))
+  const server = express()
+    .use(express.static(join(path, '..')))
+    .listen(0)
+  await once(server, 'listening')
+  const address = server.address()
+  const plainUrl = `http://127.0.0.1:${address !== null && typeof address === 'object' ? address.port : 0}/${path.split('/').at(-1)}`
+  const [ours, plain]: number[][] = [[], []]
+  for (let n = 0; n < 7; n += 1) {
+    ours?.push(await timed(() => download(stored.links.file)))
+    plain?.push(await timed(() => download(plainUrl)))
+  }
+  const [atRest, beside] = [median(ours ?? []), median(plain ?? [])]
+  say('download 2 min: at rest : static server', (atRest / beside).toFixed(2), `${ms(atRest)} : ${ms(beside)}`)
+  say('download 2 min: before it was at rest', ms(virtual), '')
+  const all = await timed(() => Promise.all(Array.from({ length: 50 }, () => download(stored.links.file))))
+  say('50 downloads of 2 min at once', ms(all), `${((50 * stored.sizeBytes) / all / 1e3).toFixed(0)} MB/s`)
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+}
+
+async function download(link: string): Promise<void> {
+  const { body } = await fetch(link)
+  for await (const _ of body ?? []) void _
+}
+
+async function copyAndSync(file: string): Promise<void> {
+  const copy = join(directory, 'copy.mp4')
+  await copyFile(file, copy)
+  const handle = await open(copy, 'r+')
+  await handle.sync()
+  await handle.close()
+}
+
+async function startServiceProcess(): Promise<{ child: ChildProcess; url: string }> {
+  const service = fork(new URL('landing-service.ts', import.meta.url), {
+    env: {
+      PATH: process.env['PATH'],
+      DATABASE_URL: postgres.connectionString,
+      LIVEKIT_URL: 'http://127.0.0.1:10019',
+      LIVEKIT_API_KEY: KEY,
+      LIVEKIT_API_SECRET: SECRET,
+      REPLAY_DATA_PATH: directory,
+      REPLAY_MIN_FREE_BYTES: '0',
+      REPLAY_CLEANUP_BUFFER_MINUTES: '300',
+      PORT: '18642',
+    },
+  })
+  await once(service, 'message')
+  return { child: service, url: 'http://127.0.0.1:18642' }
+}
+
+/** A share that ended some minutes ago, whose buffer is in its grace. */
+async function addSession(on: Db) {
+  const id = uuidv7()
+  const origin = Date.now() - (MINUTES + 2) * 60_000
+  const ended = new Date(origin + MINUTES * 60_000)
+  const instants = {
+    created_at: new Date(origin),
+    started_at: new Date(origin),
+    ended_at: ended,
+    share_ended_at: ended,
+  }
+  await on
+    .insertInto('egress_sessions')
+    .values({
+      ...{ id, room: 'bench', user_id: 'alice', quality: '1080p', egress_type: 'participant', status: 'ended' },
+      ...{ clock_origin: new Date(origin), clock_source: 'measured', requested_by: 'webhook', ...instants },
+      expires_at: new Date(Date.now() + 3_600_000),
+    } as never)
+    .execute()
+  const span = { session_id: id, track_sid: 'TR_bench', shared_from: new Date(origin - 1000), shared_to: ended }
+  await on.insertInto('share_spans').values(span).execute()
+  return { id, origin }
+}
+
+async function storedPath(fileId: string): Promise<string> {
+  const { path } = await db.selectFrom('files').select('path').where('id', '=', fileId).executeTakeFirstOrThrow()
+  return path
+}
+
+async function tokenOf(): Promise<string> {
+  const access = new AccessToken(KEY, SECRET, { identity: 'alice' })
+  access.addGrant({ room: 'bench', roomJoin: true })
+  return access.toJwt()
+}
+
+async function call(path: string, body?: unknown) {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  const answer = await fetch(
+    url + path,
+    body === undefined ? { headers } : { method: 'POST', headers, body: JSON.stringify(body) },
+  )
+  const json = (await answer.json()) as any // oxlint-disable-line typescript/no-explicit-any -- whatever came
+  if (!answer.ok) throw new Error(`${path}: ${JSON.stringify(json)}`)
+  return json
+}
+
+async function remove(id: string): Promise<void> {
+  await fetch(`${url}/v1/clips/${id}`, { method: 'DELETE', headers: { authorization: `Bearer ${token}` } })
+}
+
+async function until<T>(look: () => Promise<T | false>, everyMs = 50): Promise<T> {
+  for (let tries = 0; tries < 60_000 / everyMs; tries += 1) {
+    const seen = await look()
+    if (seen) return seen
+    await pause(everyMs)
+  }
+  throw new Error('not seen within a minute')
+}
+
+async function timed(act: () => Promise<unknown>): Promise<number> {
+  const begin = performance.now()
+  await act()
+  return performance.now() - begin
+}
+
+async function repeat(times: number, act: () => Promise<unknown>): Promise<number[]> {
+  const taken: number[] = []
+  for (let n = 0; n < times; n += 1) taken.push(await timed(act))
+  return taken
+}
+
+async function memory(): Promise<[string, string]> {
+  const status = await readFile(`/proc/${child.pid}/status`, 'utf8')
+  const of = (field: string) => `${(Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1024).toFixed(0)} MB`
+  return [of('VmRSS'), of('VmHWM')]
+}
+
+function at(values: number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? NaN
+}
+
+function median(values: number[]): number {
+  return at(values, 0.5)
+}
+
+function p95(values: number[]): number {
+  return at(values, 0.95)
+}
+
+function ms(value: number): string {
+  return `${value.toFixed(value < 100 ? 1 : 0)} ms`
+}
+
+function say(what: string, ...columns: string[]): void {
+  process.stdout.write(`${what.padEnd(44)}${columns.map((column) => column.padStart(16)).join('')}\n`)
+}
