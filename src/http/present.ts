@@ -10,7 +10,8 @@ import type { MediaTokens } from './media-token.ts'
 /** A session as clients see it. */
 export function presentSession(session: Session, coverage: BufferCoverage, now: Date) {
   const end = session.ended_at ?? now
-  const isOver = session.status === 'ended' || session.status === 'failed'
+  // While a session goes on its reason is only why it may be about to end.
+  const hasReason = ['stopping', 'refused', 'ended', 'failed'].includes(session.status)
   return {
     id: session.id,
     room: session.room,
@@ -21,7 +22,7 @@ export function presentSession(session: Session, coverage: BufferCoverage, now: 
     status: session.status,
     startedAt: session.started_at,
     endedAt: session.ended_at,
-    endedReason: isOver || session.status === 'stopping' ? session.ended_reason : null,
+    endedReason: hasReason ? session.ended_reason : null,
     error: session.error,
     durationMinutes: session.started_at ? Math.round((end.getTime() - session.started_at.getTime()) / 6000) / 10 : 0,
     expiresAt: session.expires_at,
