@@ -15,9 +15,10 @@ import type { Session } from '../db/schema.ts'
 import { AppError } from '../errors.ts'
 import { enqueue } from '../job/jobs.ts'
 import type { Log } from '../log.ts'
+import type { ClipMediaCache } from './clip-media.ts'
 import { describeBuffer } from './describe-buffer.ts'
 import { loadTimelines } from './load-timeline.ts'
-import { isAwaited, makePlan, planColumns, type Plan } from './make-plan.ts'
+import { contentKey, isAwaited, makePlan, planColumns, type Plan } from './make-plan.ts'
 
 /*
  * A capture.
@@ -32,6 +33,7 @@ export interface CaptureDeps {
   now: Now
   log: Log
   config: Pick<Config, 'segmentDurationSeconds' | 'quotaBytes'>
+  mediaCache: ClipMediaCache
   /** Throws `storage_full` below the free space that is kept. */
   assertFreeSpace: () => Promise<void>
 }
@@ -85,6 +87,8 @@ async function commitCapture(deps: CaptureDeps, trx: Trx, id: string, request: C
   if (waitMs > 0) await enqueue(trx, 'finish_clip', session, { clipId: id }, { key: `finish:${id}`, inMs: waitMs })
   else await enqueue(trx, 'store_clip', session, { clipId: id }, { key: `store:${id}` })
   await tellClip(trx, id)
+  // Whoever is handed this clip asks for it next.
+  if (plan && waitMs === 0) await deps.mediaCache(contentKey(plan), () => Promise.resolve(plan.media))
   return true
 }
 

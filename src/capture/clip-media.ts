@@ -25,7 +25,7 @@ export interface MediaDeps {
 export type CachedClip = Pick<ClipWithFile, 'id' | 'spans' | 'content_key' | 'size_bytes'>
 
 /** An index of half a megabyte is made once for all the requests that a player sends. */
-const CACHE_SIZE = 24
+const CACHE_SIZE = 8
 
 export type ClipMediaCache = Recent<ClipMedia>
 

@@ -1,9 +1,9 @@
 import type { Coverage } from '../db/schema.ts'
-import type { Fragment } from '../media/fragmented-mp4.ts'
 import { TICKS_PER_SECOND } from '../media/timeline.ts'
 
 export interface PlaylistParts {
-  fragments: Fragment[]
+  /** Of each fragment, in ticks. */
+  durations: number[]
   startOffsetSeconds: number
   coverage: Coverage
   /** More will follow: a clip that waits for the press to land. */
@@ -14,8 +14,8 @@ export interface PlaylistParts {
 
 /** A clip as HLS (RFC 8216): fragmented MP4 over the same bytes as its file. Pure. */
 export function clipPlaylist(parts: PlaylistParts): string {
-  const { fragments, startOffsetSeconds, isGrowing, linkOf } = parts
-  const seconds = fragments.map(({ durationTicks }) => durationTicks / TICKS_PER_SECOND)
+  const { startOffsetSeconds, isGrowing, linkOf } = parts
+  const seconds = parts.durations.map((ticks) => ticks / TICKS_PER_SECOND)
   const lines = [
     '#EXTM3U',
     '#EXT-X-VERSION:7',

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { ClipSpan, Coverage, Session } from '../db/schema.ts'
 import { cutClip } from '../media/clip-cut.ts'
 import { buildMp4 } from '../media/mp4-file.ts'
+import type { ClipMedia } from './clip-media.ts'
 import { describeCoverage } from './coverage.ts'
 import { chooseSpans, neededSegments, type SessionTimeline } from './cut-plan.ts'
 
@@ -10,6 +11,7 @@ export interface Plan {
   coverage: Coverage
   pins: { sessionId: string; sequence: number }[]
   sizeBytes: number
+  media: ClipMedia
 }
 
 /** Cuts what was recorded of `[from, to)`. Undefined when nothing was. Pure. */
@@ -18,6 +20,7 @@ export function makePlan(timelines: SessionTimeline[], from: Date, to: Date): Pl
   if (chosen.length === 0) return undefined
   const parts = chosen.map((span) => ({ ...span, segments: neededSegments(span) }))
   const cut = cutClip(parts)
+  const mp4 = buildMp4(cut)
   // Each span begins with the picture that was on the screen, and so at that picture's time.
   const exact = chosen.map(({ timeline }, i) => ({ timeline, ...(cut.spans[i] ?? { fromTicks: 0, toTicks: 0 }) }))
   return {
@@ -26,7 +29,8 @@ export function makePlan(timelines: SessionTimeline[], from: Date, to: Date): Pl
     pins: parts.flatMap(({ timeline, segments }) =>
       segments.map(({ sequence }) => ({ sessionId: timeline.sessionId, sequence })),
     ),
-    sizeBytes: buildMp4(cut).size,
+    sizeBytes: mp4.size,
+    media: { cut, mp4 },
   }
 }
 
@@ -60,7 +64,7 @@ export function planColumns(plan: Plan | undefined, from: Date, to: Date) {
 }
 
 /** The spans say what is shown; the segments around them, whose sound is heard; the size, how it was written. */
-function contentKey({ spans, pins, sizeBytes }: Plan): string {
+export function contentKey({ spans, pins, sizeBytes }: Plan): string {
   return createHash('sha256').update(JSON.stringify({ spans, pins, sizeBytes })).digest('hex')
 }
 

@@ -19,7 +19,7 @@ interface OpenIndex {
 
 export type OpenIndexCache = Recent<OpenIndex>
 
-const CACHE_SIZE = 24
+const CACHE_SIZE = 8
 
 export const createOpenIndexCache = (): OpenIndexCache => createRecent(CACHE_SIZE)
 

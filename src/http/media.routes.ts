@@ -49,7 +49,7 @@ export function mediaRoutes(deps: MediaRoutesDeps): Router {
     const clip = await playable(req, req.params.id)
     const { hls, mediaStart, read } = await openClip(deps, clip)
     const number = /^\d{1,6}$/.test(req.params.number) ? Number(req.params.number) : -1
-    const fragment = hls.fragments[number]
+    const fragment = hls.fragment(number)
     if (!fragment) throw new AppError('not_found', 'there is no such fragment')
     const { head, offset, length } = fragment
     const from = mediaStart + offset
@@ -94,13 +94,13 @@ async function serveFile(deps: MediaRoutesDeps, req: Request, clip: ClipWithFile
 
 async function servePlaylist(deps: MediaRoutesDeps, req: Request, res: Response, clip: ClipWithFile): Promise<void> {
   const isGrowing = clip.status === 'waiting'
-  const { fragments, startOffsetSeconds } =
-    clip.spans.length === 0 ? { fragments: [], startOffsetSeconds: 0 } : (await openClip(deps, clip)).hls
+  const { durations, startOffsetSeconds } =
+    clip.spans.length === 0 ? { durations: [], startOffsetSeconds: 0 } : (await openClip(deps, clip)).hls
   const { token } = req.query
   const query = typeof token === 'string' ? `?token=${encodeURIComponent(token)}` : ''
   const text = clipPlaylist({
     // The newest fragment of a growing clip has not all of its sound yet.
-    fragments: isGrowing ? fragments.slice(0, -1) : fragments,
+    durations: isGrowing ? durations.slice(0, -1) : durations,
     startOffsetSeconds,
     coverage: clip.coverage,
     isGrowing,

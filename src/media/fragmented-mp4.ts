@@ -69,7 +69,13 @@ export function segmentConfig({ frameIndex }: PlacedSegment): { video: VideoConf
   return { video: { ...size, sps, pps, inBand: false }, audioConfig: audio?.config ?? null }
 }
 
-export type ClipFragments = { fragments: Fragment[]; startOffsetSeconds: number }
+export type ClipFragments = {
+  /** Of each fragment, in ticks: all that a playlist needs. */
+  durations: number[]
+  startOffsetSeconds: number
+  /** One fragment, made when it is asked for. */
+  fragment: (number: number) => Fragment | undefined
+}
 
 /** A clip's fragments, from its plan or from its file at rest. */
 export function clipFragments(tracks: Tracks): ClipFragments {
@@ -77,19 +83,21 @@ export function clipFragments(tracks: Tracks): ClipFragments {
   const times = shownTimes(video)
   const groups = groupChunks(chunks)
   const starts = groups.map((group) => times.pts[group.firstPicture]! - BASE_TICKS)
-  const fragments = groups.map((group, i) => {
+  const keys = new Set(video.keys)
+  const durations = groups.map((_, i) => (starts[i + 1] ?? tracks.durationTicks) - (i === 0 ? 0 : starts[i]!))
+  const fragment = (number: number) => {
+    const group = groups[number]
+    if (!group) return undefined
     const runs = group.chunks.map((placed) =>
-      placed.chunk.track === 'video' ? videoRun(video, times, placed) : audioRun(audio!, placed),
+      placed.chunk.track === 'video' ? videoRun(video, keys, times, placed) : audioRun(audio!, placed),
     )
-    const from = i === 0 ? 0 : starts[i]!
-    const durationTicks = (starts[i + 1] ?? tracks.durationTicks) - from
-    const head = withMdat(moof(i + 1, runs), group.length)
-    return { head, offset: group.offset, length: group.length, durationTicks }
-  })
+    const head = withMdat(moof(number + 1, runs), group.length)
+    return { head, offset: group.offset, length: group.length, durationTicks: durations[number]! }
+  }
   const firstEnd = times.pts.reduce((next, pts) => (pts > BASE_TICKS && pts < next ? pts : next), Infinity)
   const firstTicks = Math.min(firstEnd - BASE_TICKS, tracks.durationTicks)
   const startTicks = starts[0] === 0 ? 0 : firstTicks * INTO_FIRST_PICTURE - starts[0]!
-  return { fragments, startOffsetSeconds: startTicks / 90000 }
+  return { durations, startOffsetSeconds: startTicks / 90000, fragment }
 }
 
 type PlacedChunk = { chunk: Chunk; firstSample: number; offset: number }
@@ -137,8 +145,12 @@ function shownTimes({ dts, pts, edit, lastDuration }: VideoTrack): Times {
   return { ...times, end: end + delay }
 }
 
-function videoRun(video: VideoTrack, { dts, pts, end }: Times, { chunk, firstSample, offset }: PlacedChunk): TrackRun {
-  const keys = new Set(video.keys)
+function videoRun(
+  video: VideoTrack,
+  keys: Set<number>,
+  { dts, pts, end }: Times,
+  { chunk, firstSample, offset }: PlacedChunk,
+): TrackRun {
   const samples = Array.from({ length: chunk.samples }, (_, k) => {
     const i = firstSample + k
     const duration = (dts[i + 1] ?? end) - dts[i]!
