@@ -25,7 +25,6 @@ export interface SharedTrack {
 
 export interface LivekitRoom {
   name: string
-  sid: string
   /** Without egress workers. */
   participants: number
 }
@@ -43,7 +42,7 @@ export function createRoomApi(livekit: { url: string; apiKey: string; apiSecret:
   return {
     async listRooms() {
       const rooms = await client.listRooms().catch(livekitError)
-      return rooms.map(({ name, sid, numParticipants }) => ({ name, sid, participants: numParticipants }))
+      return rooms.map(({ name, numParticipants }) => ({ name, participants: numParticipants }))
     },
     async listParticipants(room) {
       const infos = await client.listParticipants(room).catch((error: unknown) => {

@@ -38,7 +38,7 @@ export async function startByHand(deps: ByHandDeps, request: StartRequest): Prom
   const id = await deps.db.transaction().execute(async (trx) => {
     const { room, userId } = request
     await lockUser(trx, room, userId)
-    await recordObservation(deps, trx, { room, roomSid: undefined, userId, participant, askedAt })
+    await recordObservation(deps, trx, { room, userId, participant, askedAt })
     return begin(deps, trx, request, participant)
   })
   const session = id === undefined ? undefined : await findSession(deps.db, id)

@@ -92,7 +92,7 @@ async function end(
   event: SessionEvent,
   facts: Partial<EgressFacts>,
 ): Promise<void> {
-  const reason = endedReason(session.ended_reason, event, facts.sourceClosed ?? false)
+  const reason = endedReason(session.ended_reason, event, facts.sourceClosed ? session.egress_type : undefined)
   const now = deps.now()
   // Who stops a session by hand wants its buffer gone, and one that never recorded has none.
   const isUnwanted = session.ended_reason === 'stopped' || !session.egress_id

@@ -8,7 +8,6 @@ import { followShares, type ShareOutcome } from './share.ts'
 /** What LiveKit answered when it was asked for a user: the participant, or that there is none. */
 export interface Observation {
   room: string
-  roomSid: string | undefined
   userId: string
   participant: Participant | undefined
   /** Before the question went out: what came to be known since is newer than the answer. */
@@ -30,13 +29,14 @@ export async function recordObservation(deps: LifecycleDeps, trx: Trx, seen: Obs
     await setStoppingSharesEnded(trx, seen.room, seen.userId)
   }
   if (!person) return
-  const departure = await findDeparture(trx, { participantSid: person.participantSid, roomSid: seen.roomSid })
+  const departure = await findDeparture(trx, { participantSid: person.participantSid, roomSid: undefined })
   const isGone = departure !== undefined && departure > settled
   for (const { trackSid, publishedAt } of shown) {
     const recorded = await recordShare(trx, {
       track_sid: trackSid,
       room: seen.room,
-      room_sid: seen.roomSid ?? null,
+      // LiveKit's answer names the room, of which there may be another by now; the webhook knows which it was.
+      room_sid: null,
       user_id: seen.userId,
       participant_sid: person.participantSid,
       published_at: publishedAt ?? seen.askedAt,

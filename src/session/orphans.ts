@@ -36,7 +36,7 @@ async function stopTooOld(deps: OrphanDeps): Promise<number> {
     const participant = await deps.rooms.findParticipant(room, userId)
     if (participant?.screenShare) continue
     const isStopped = await deps.db.transaction().execute(async (trx) => {
-      await observeUser(deps, trx, { room, roomSid: undefined, userId, participant, askedAt })
+      await observeUser(deps, trx, { room, userId, participant, askedAt })
       const session = await lockSessionOf(trx, { sessionId: id })
       if (session?.status !== 'active') return false
       await askToStop(trx, session, 'limit')

@@ -40,30 +40,20 @@ export async function reconcileShares(
   return counts
 }
 
-interface RoomQuestion {
-  name: string
-  sid: string | undefined
-}
-
 /** All rooms of which we know something, and of the others, if there are very many, another part each minute. */
-export function roomsThatMatter(rooms: LivekitRoom[], known: Known, minute: number): RoomQuestion[] {
+export function roomsThatMatter(rooms: LivekitRoom[], known: Known, minute: number): string[] {
   const ours = new Set([...known.shares.map(({ room }) => room), ...known.sessions.map(({ room }) => room)])
-  const byName = new Map(rooms.map((room) => [room.name, room]))
   const strange = rooms.filter(({ name, participants }) => participants > 0 && !ours.has(name))
   const parts = Math.max(1, Math.ceil(strange.length / MOST_STRANGE_ROOMS))
   const turn = strange.filter((_, index) => index % parts === minute % parts).map(({ name }) => name)
-  return [...ours, ...turn].map((name) => ({ name, sid: byName.get(name)?.sid }))
+  return [...ours, ...turn]
 }
 
-async function reconcileRoom(
-  deps: StartDeps,
-  room: RoomQuestion,
-  known: Known,
-): Promise<('seen' | 'gone' | 'optedOut')[]> {
+async function reconcileRoom(deps: StartDeps, room: string, known: Known): Promise<('seen' | 'gone' | 'optedOut')[]> {
   const askedAt = deps.now()
-  const participants = await deps.rooms.listParticipants(room.name)
-  const shares = known.shares.filter((share) => share.room === room.name)
-  const sessions = known.sessions.filter((session) => session.room === room.name && session.status !== 'stopping')
+  const participants = await deps.rooms.listParticipants(room)
+  const shares = known.shares.filter((share) => share.room === room)
+  const sessions = known.sessions.filter((session) => session.room === room && session.status !== 'stopping')
   const people = participants.filter(({ isPerson }) => isPerson)
   const users = new Set([
     ...people.filter(({ screenShare }) => screenShare).map(({ identity }) => identity),
@@ -76,12 +66,12 @@ async function reconcileRoom(
     const session = sessions.find(({ user_id }) => user_id === userId)
     const living = shares.filter(({ user_id }) => user_id === userId)
     if (isAsKnown(deps, participant, session, living)) continue
-    const seen = { room: room.name, roomSid: room.sid, userId, participant, askedAt }
+    const seen = { room, userId, participant, askedAt }
     const outcome = await deps.db.transaction().execute((trx) => observeUser(deps, trx, seen))
     const kind = KINDS[outcome]
     if (!kind || (kind === 'gone' && session?.share_ended_at)) continue
     if (kind === 'optedOut' && !session) continue
-    deps.log.warn('session repaired by what LiveKit shows', { room: room.name, user: userId, outcome })
+    deps.log.warn('session repaired by what LiveKit shows', { room, user: userId, outcome })
     found.push(kind)
   }
   return found

@@ -69,7 +69,7 @@ async function check(deps: SilenceDeps, { id, room, user_id: userId, egress_id }
   const askedAt = deps.now()
   const participant = await deps.rooms.findParticipant(room, userId)
   const lost = await deps.db.transaction().execute(async (trx) => {
-    await observeUser(deps, trx, { room, roomSid: undefined, userId, participant, askedAt })
+    await observeUser(deps, trx, { room, userId, participant, askedAt })
     if (facts && (await applyEgressFacts(deps, trx, facts)).outcome === 'moved') return false
     const session = await findSession(trx, id)
     if (!session || session.share_ended_at || !['starting', 'active'].includes(session.status)) return false

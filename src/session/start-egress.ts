@@ -75,7 +75,7 @@ async function claimStart(
   participant: Participant | undefined,
   askedAt: Date,
 ): Promise<Claim> {
-  const outcome = await observeUser(deps, trx, { room, roomSid: undefined, userId, participant, askedAt })
+  const outcome = await observeUser(deps, trx, { room, userId, participant, askedAt })
   const session = await lockSession(trx, id)
   if (session?.status !== 'starting' || session.egress_id) return { dropped: outcome }
   if (!participant?.screenShare) {

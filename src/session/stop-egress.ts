@@ -62,7 +62,7 @@ async function settleLinger(deps: StopDeps, session: Session | undefined): Promi
   const askedAt = deps.now()
   const participant = await deps.rooms.findParticipant(room, userId)
   return deps.db.transaction().execute(async (trx) => {
-    await observeUser(deps, trx, { room, roomSid: undefined, userId, participant, askedAt })
+    await observeUser(deps, trx, { room, userId, participant, askedAt })
     const locked = await lockSession(trx, session.id)
     if (!locked || !isLingering(locked)) return locked
     await setStopping(trx, locked, locked.ended_reason ?? 'unshared')

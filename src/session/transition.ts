@@ -74,13 +74,20 @@ export function eventOf(state: EgressState): SessionEvent | undefined {
 /**
  * Why a session ended: what was known before it did (a stop asked for, a share gone) goes
  * first. `stopped` is the user's word alone: whoever else stops an egress of ours ends
- * the session, and not the recording.
+ * the session, and not the recording. `closed` is the type of an egress that ended
+ * because its source did.
  */
-export function endedReason(known: EndedReason | null, event: SessionEvent, sourceClosed: boolean): EndedReason {
+export function endedReason(
+  known: EndedReason | null,
+  event: SessionEvent,
+  closed: 'participant' | 'track_composite' | undefined,
+): EndedReason {
+  // A participant egress closes with its participant, a track composite with its tracks.
+  if (closed && (known ?? 'unshared') === 'unshared') return closed === 'participant' ? 'left' : 'unshared'
   if (known) return known
   if (event === 'egress_failed') return 'failed'
   if (event === 'egress_lost') return 'lost'
   if (event === 'egress_limit_reached') return 'limit'
   if (event === 'start_dropped') return 'unshared'
-  return sourceClosed ? 'left' : 'egress_ended'
+  return 'egress_ended'
 }
