@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import ffmpegInstaller from '@ffmpeg-installer/ffmpeg'
 import { expect } from 'chai'
-import { readPictureClock } from '../../src/simulator/picture-clock.ts'
+import { readBeeps, readPictureClock } from '../../src/simulator/picture-clock.ts'
 import { ROOM, startRecordedShare, USER, type RecordedShare } from '../support/recorded-share.ts'
 import { memberToken } from '../support/service.ts'
 import { until } from '../support/until.ts'
@@ -42,6 +42,26 @@ describe('a recorded share', () => {
       expect(first - from.getTime(), 'first frame').to.be.within(-FRAME_MS - 30, 5)
       expect(last - to.getTime(), 'last frame').to.be.within(-FRAME_MS - 30, 5)
       expect(clip.body.durationSeconds).to.be.closeTo(6.25, FRAME_MS / 1000)
+    }
+  })
+
+  it('beeps in a clip when it beeped: at each full second, to within 20 ms', async () => {
+    // The recorded sound is 42 ms behind the session clock, as it came from the publisher.
+    const recordedLagMs = 42
+    const from = new Date(share.startedAtMs + 8_400)
+    const to = new Date(from.getTime() + 9_000)
+    share.setClock(to.getTime() + 60_000)
+    const clip = await share.call('POST', `/v1/sessions/${share.sessionId}/clips`, { token, body: { from, to } })
+    await framesOf(clip.body.links.file)
+    const heard = await readBeeps(ffmpegInstaller.path, join(share.config.dataPath, 'downloaded.mp4'))
+    // One that had begun before the clip is heard from its middle on.
+    const beeps = heard.filter(({ ptsSeconds }) => ptsSeconds > 0.1)
+    expect(beeps.length).to.be.within(8, 10)
+    for (const { ptsSeconds, secondMod10 } of beeps) {
+      const wallMs = Date.parse(clip.body.from) + ptsSeconds * 1000 - recordedLagMs
+      const second = Math.round(wallMs / 1000)
+      expect(second % 10).to.equal(secondMod10)
+      expect(Math.abs(wallMs - second * 1000)).to.be.at.most(20)
     }
   })
 
