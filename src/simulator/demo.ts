@@ -50,7 +50,7 @@ try {
     REPLAY_EGRESS_TYPE: egressType,
     REPLAY_MIN_FREE_BYTES: '0',
   })
-  const log = createLog({ level: values.verbose ? 'debug' : 'warn', readable: true })
+  const log = createLog({ level: values.verbose ? 'debug' : 'error', readable: true })
   const service = await startService(config, { log })
   stops.push(() => service.stop())
   simulator.setWebhookUrls([`${service.url}/webhooks/livekit`])
