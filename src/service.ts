@@ -22,6 +22,7 @@ import { createEgressApi } from './livekit/egress.ts'
 import { createRoomApi } from './livekit/room-service.ts'
 import { createWebhookReceiver } from './livekit/webhook-event.ts'
 import { errorFields, type Log } from './log.ts'
+import { createLander } from './segment/lander.ts'
 import { purgeSession, retainSegments } from './segment/retention.ts'
 import { createTurns } from './segment/turns.ts'
 import { startWatcher, type Watcher } from './segment/watcher.ts'
@@ -74,7 +75,12 @@ export async function startService(config: Config, { now = systemNow, log }: Ove
         log.warn('waiting clips not finished yet', { sessionId, ...errorFields(error) })
       })
     }
-    watcher = await startWatcher({ ...deps, turns: createTurns(4), onAwaited }, { polling: config.watchPolling })
+    const lander = createLander()
+    stops.push(() => lander.stop())
+    watcher = await startWatcher(
+      { ...deps, turns: createTurns(4), land: lander.land, onAwaited },
+      { polling: config.watchPolling },
+    )
     stops.push(() => watcher.stop())
 
     const retention = { ...deps, forget }

@@ -4,7 +4,8 @@ import type { Session } from '../db/schema.ts'
 import { errorFields, type Log } from '../log.ts'
 import { findSession, lockSession, setSession } from '../session/session.repo.ts'
 import { claimSession } from './claim-session.ts'
-import { landSegment, unlinkSource, type Reached } from './land-segment.ts'
+import { unlinkSource, type Reached } from './land-segment.ts'
+import type { Land } from './lander.ts'
 import { createLandedSet, type LandedSet } from './landed-set.ts'
 import { noteLanding, type LandingClock } from './landing-clock.ts'
 import { takeTurn, type Turns } from './turns.ts'
@@ -28,6 +29,7 @@ export interface IndexDeps {
   bufferPath: string
   node: string
   turns: Turns
+  land: Land
   /** Told after each commit of new segments, if there are clips that wait for some. */
   onAwaited: (sessionId: string) => void
   reached?: Reached | undefined
@@ -130,17 +132,15 @@ async function landBatch(deps: IndexDeps, memory: IndexMemory, batch: Found[]): 
 /** One that cannot be read for its own sake does not hold up the others; a full disk holds up all. */
 async function landOne(deps: IndexDeps, memory: IndexMemory, found: Found): Promise<LandedSegment | undefined> {
   const { id: sessionId } = memory.session
-  const context = { bufferPath: deps.bufferPath, sessionId, now: deps.now, reached: deps.reached }
   const { sequence, fileName, durationMs, isListed } = found
   const startMs = found.programDateTime.getTime() - (memory.origin ?? 0)
   try {
-    const row = await takeTurn(deps.turns, () =>
-      landSegment(context, { sequence, fileName, durationMs, startMs, isListed }),
-    )
+    const closed = { sequence, fileName, durationMs, startMs, isListed }
+    const row = await takeTurn(deps.turns, () => deps.land(deps.bufferPath, sessionId, closed))
     if (row?.unreadable) deps.log.warn('segment unreadable', { sessionId, sequence, why: row.unreadable })
     // From here on the frames themselves say where media time 0 is.
     else if (row && isListed) memory.origin = found.programDateTime.getTime() - row.start_ms
-    return row
+    return row && { ...row, session_id: sessionId, landed_at: deps.now() }
   } catch (error) {
     if (!isOfThisFile(error)) throw error
     if (!memory.troubledSince.has(sequence))

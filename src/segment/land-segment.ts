@@ -28,10 +28,12 @@ export interface ClosedSegment {
 export interface LandingContext {
   bufferPath: string
   sessionId: string
-  now: () => Date
   /** Where a test may end the process. */
   reached?: Reached | undefined
 }
+
+/** A segment's row as far as its file says. */
+export type LandedFile = Omit<LandedSegment, 'session_id' | 'landed_at'>
 
 export type Reached = (step: string) => void
 
@@ -40,11 +42,11 @@ export type Reached = (step: string) => void
  * One that cannot be read is kept as it is, and its row says why. Undefined when the
  * file is not there (any more), or is one that nothing vouches for and is not whole.
  */
-export async function landSegment(context: LandingContext, closed: ClosedSegment): Promise<LandedSegment | undefined> {
+export async function landSegment(context: LandingContext, closed: ClosedSegment): Promise<LandedFile | undefined> {
   const { bufferPath, sessionId } = context
   const source = await readFile(bufferPathOf(bufferPath, sessionId, closed.fileName)).catch(absent)
   if (!source) return undefined
-  const common = { session_id: sessionId, sequence: closed.sequence, landed_at: context.now() }
+  const { sequence } = closed
   const repacked = repackSegment(source, closed.isListed)
   const time = 'unreadable' in repacked ? undefined : mediaTime(closed, repacked.frameIndex)
   if ('unreadable' in repacked || !time || time.duration_ms > LONGEST_SEGMENT_MS) {
@@ -55,14 +57,14 @@ export async function landSegment(context: LandingContext, closed: ClosedSegment
       duration_ms: Math.min(closed.durationMs, LONGEST_SEGMENT_MS),
     }
     const file = { file_name: closed.fileName, size_bytes: source.length }
-    return { ...common, ...times, ...file, unreadable: why, frame_index: null }
+    return { sequence, ...times, ...file, unreadable: why, frame_index: null }
   }
   const isWhole = !repacked.cut && source.length % TS_PACKET_BYTES === 0
   if (!closed.isListed && !(isWhole && followsOn(closed, time.start_ms))) return undefined
   const fileName = sampleFileName(closed.fileName)
   await writeSampleFile(context, fileName, repacked.sampleFile)
   return {
-    ...common,
+    sequence,
     ...time,
     file_name: fileName,
     size_bytes: repacked.sampleFile.length,

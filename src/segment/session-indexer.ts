@@ -25,7 +25,8 @@ export function createIndexer(deps: IndexDeps, sessionId: string): SessionIndexe
       memory ??= await openIndex(deps, sessionId)
       if (memory) await indexSegments(deps, memory)
     } catch (error) {
-      // Nothing is lost by it: the next change or scan does this again.
+      // Nothing is lost by it: the next change or scan begins anew, with what the database then says.
+      memory = undefined
       const level = isDatabaseAway(error) ? 'warn' : 'error'
       deps.log[level]('segments not indexed yet', { sessionId, ...errorFields(error) })
     }

@@ -6,6 +6,8 @@ import { v7 as uuidv7 } from 'uuid'
 import { createDb, createPool, type Db } from '../../src/db/connect.ts'
 import type { EgressSessionsTable, Segment } from '../../src/db/schema.ts'
 import type { IndexDeps } from '../../src/segment/index-segments.ts'
+import { landSegment } from '../../src/segment/land-segment.ts'
+import type { Land } from '../../src/segment/lander.ts'
 import { createTurns } from '../../src/segment/turns.ts'
 import { startWatcher, type Watcher, type WatcherOptions } from '../../src/segment/watcher.ts'
 import { createTestDatabase } from '../support/database.ts'
@@ -40,7 +42,8 @@ export async function startBuffer(): Promise<TestBuffer> {
   const { log, lines } = keepLog()
   const clock: TestBuffer['clock'] = { now: undefined }
   const now = () => clock.now ?? new Date()
-  const deps = { db, now, log, bufferPath, node: 'here', turns: createTurns(4), onAwaited: () => undefined }
+  const land: Land = (path, sessionId, closed) => landSegment({ bufferPath: path, sessionId }, closed)
+  const deps = { db, now, log, bufferPath, node: 'here', turns: createTurns(4), land, onAwaited: () => undefined }
   const watchers: Watcher[] = []
   const directory = (id: string) => join(bufferPath, id)
   return {
