@@ -1,10 +1,11 @@
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
-import type { ClipWithFile } from '../clip/clip.repo.ts'
+import { findClip, type ClipWithFile } from '../clip/clip.repo.ts'
 import { clipFragments, type ClipFragments } from '../media/fragmented-mp4.ts'
+import type { Mp4File } from '../media/mp4-file.ts'
 import type { Tracks } from '../media/tracks.ts'
-import { readRange } from '../media/virtual-file.ts'
+import { MissingSample, readRange } from '../media/virtual-file.ts'
 import { loadClipMedia, openSampleIn, storedPath, type ClipMediaCache, type MediaDeps } from './clip-media.ts'
 import { readIndex } from './prove-clip-file.ts'
 import { createRecent, type Recent } from './recent.ts'
@@ -65,8 +66,22 @@ export async function openBytes(deps: OpenDeps, clip: ClipWithFile): Promise<Ope
     return (start, end) => readFileRange(path, start, end)
   }
   const { mp4 } = await loadClipMedia(deps, deps.mediaCache, clip)
-  const openSample = openSampleIn(deps.bufferPath)
-  return (start, end) => Readable.from(readRange(mp4, start, end, openSample))
+  return (start, end) => Readable.from(readVirtual(deps, clip, mp4, start, end))
+}
+
+/** A clip can come to rest, and its segments go, while somebody downloads it: then the rest is read from its file. */
+async function* readVirtual(deps: OpenDeps, clip: ClipWithFile, mp4: Mp4File, start: number, end: number) {
+  let at = start
+  try {
+    for await (const block of readRange(mp4, start, end, openSampleIn(deps.bufferPath))) {
+      at += block.length
+      yield block
+    }
+  } catch (error) {
+    const stored = error instanceof MissingSample ? await findClip(deps.db, clip.id) : undefined
+    if (!stored?.file_path) throw error
+    yield* readFileRange(storedPath(deps.storagePath, stored.file_path), at, end)
+  }
 }
 
 /** `createReadStream` cannot say "nothing". */
