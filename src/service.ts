@@ -82,6 +82,16 @@ export async function startService(config: Config, { now = systemNow, log }: Ove
       { polling: config.watchPolling },
     )
     stops.push(() => watcher.stop())
+    // The end of a session is the end of waiting for it, once its last segments are in the index.
+    const onChanged = (sessionId: string) => {
+      finishWaitingClips(deps, sessionId, () => watcher.look(sessionId)).catch((error: unknown) => {
+        log.warn('waiting clips not finished yet', { sessionId, ...errorFields(error) })
+      })
+    }
+    const unlisten = listener.onAny('session_changed', onChanged)
+    stops.push(async () => {
+      unlisten()
+    })
 
     const retention = { ...deps, forget }
     stops.push(await startJobs({ pool, connectionString, log }, jobTable(deps, retention)))

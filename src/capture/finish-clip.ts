@@ -9,11 +9,19 @@ import { isAwaited, makePlan, planColumns, type Plan } from './make-plan.ts'
 
 export type FinishOutcome = 'ready' | 'failed' | 'waiting' | 'not_waiting'
 
-/** Something changed in a session: the clips that waited for it grow, or are ready. */
-export async function finishWaitingClips(deps: CaptureDeps, sessionId: string): Promise<number> {
+/**
+ * Something changed in a session: the clips that waited for it grow, or are ready.
+ * `first` is done before they are looked at, if there are any.
+ */
+export async function finishWaitingClips(
+  deps: CaptureDeps,
+  sessionId: string,
+  first?: () => Promise<void>,
+): Promise<number> {
+  const waiting = await listWaitingClips(deps.db, sessionId)
+  if (waiting.length > 0) await first?.()
   let ready = 0
-  for (const clipId of await listWaitingClips(deps.db, sessionId))
-    if ((await finishClip(deps, clipId, false)) === 'ready') ready += 1
+  for (const clipId of waiting) if ((await finishClip(deps, clipId, false)) === 'ready') ready += 1
   return ready
 }
 

@@ -8,6 +8,8 @@ export const CHANNELS: readonly Channel[] = ['segment_landed', 'clip_changed', '
 export interface Listener {
   /** Calls back for each notification with this payload, and once after every reconnect, when some may have been missed. */
   on(channel: Channel, payload: string, callback: () => void): () => void
+  /** Calls back with the payload of every notification on this channel. Some are missed while the database is away. */
+  onAny(channel: Channel, callback: (payload: string) => void): () => void
   stop(): Promise<void>
 }
 
@@ -16,6 +18,7 @@ const RECONNECT_MS = 500
 /** One connection that listens for everybody in this process, and comes back when the database does. */
 export async function startListener(connectionString: string, log: Log): Promise<Listener> {
   const callbacks = new Map<string, Set<() => void>>()
+  const any = new Map<string, Set<(payload: string) => void>>()
   const wake = (key: string) => callbacks.get(key)?.forEach((callback) => callback())
   let client: pg.Client | undefined
   let retry: NodeJS.Timeout | undefined
@@ -23,7 +26,10 @@ export async function startListener(connectionString: string, log: Log): Promise
 
   const connect = async (): Promise<void> => {
     const next = new pg.Client({ connectionString, keepAlive: true })
-    next.on('notification', ({ channel, payload }) => wake(`${channel}:${payload ?? ''}`))
+    next.on('notification', ({ channel, payload = '' }) => {
+      wake(`${channel}:${payload}`)
+      any.get(channel)?.forEach((callback) => callback(payload))
+    })
     next.on('error', () => undefined)
     next.on('end', () => {
       client = undefined
@@ -54,6 +60,11 @@ export async function startListener(connectionString: string, log: Log): Promise
         set.delete(callback)
         if (set.size === 0) callbacks.delete(key)
       }
+    },
+    onAny(channel, callback) {
+      const set = any.get(channel) ?? new Set()
+      any.set(channel, set.add(callback))
+      return () => set.delete(callback)
     },
     async stop() {
       stopped = true

@@ -25,6 +25,8 @@ export interface WatcherOptions {
 export interface Watcher {
   /** Looks at every session's directory, as after a stop. Resolves when all is indexed. */
   scan(): Promise<{ sessions: number }>
+  /** Looks at one session's directory. Resolves when all that has landed in it is indexed. */
+  look(sessionId: string): Promise<void>
   /** Forgets a session whose directory is gone. */
   forget(sessionId: string): void
   /** How far behind each live session lands, and how far its clock drifted. */
@@ -58,6 +60,7 @@ export async function startWatcher(deps: IndexDeps, options: WatcherOptions): Pr
   await scan()
   return {
     scan,
+    look,
     forget: (sessionId) => {
       sessions.get(sessionId)?.directory?.close()
       sessions.delete(sessionId)

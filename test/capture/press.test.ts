@@ -107,6 +107,19 @@ describe('a press', () => {
     expect(body.durationSeconds).to.be.within(3, 10)
   })
 
+  it('waits no longer than its session: when that has ended, what landed is all there is', async () => {
+    const pressedAt = Date.now()
+    const answer = press(11.5, { lastSeconds: 6 })
+    await until('the clip', async () => {
+      const { body } = await share.call('GET', '/v1/clips', { token })
+      return body.clips[0]?.status === 'waiting'
+    })
+    await share.tell('egress_ended')
+    const { status, body } = await answer
+    expect({ status, complete: body.coverage.complete }).to.deep.equal({ status: 201, complete: false })
+    expect(Date.now() - pressedAt).to.be.lessThan(6000)
+  })
+
   it('with exact=true is refused when something is missing, and taken when nothing is', async () => {
     const gone = await press(
       300,
