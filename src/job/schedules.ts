@@ -32,13 +32,16 @@ export function startSchedules(deps: ScheduleDeps, schedules: Schedule[]): Stop 
   const tasks = schedules.map((schedule) => {
     if (schedule.atStart) void start(schedule, new Date())
     const options = { name: schedule.name, timezone: 'UTC', noOverlap: true, suppressMissedWarning: true }
-    return cron.schedule(schedule.when, ({ date }) => start(schedule, date), options)
+    return cron.schedule(schedule.when, ({ date }) => start(schedule, wholeSecond(date)), options)
   })
   return async () => {
     for (const task of tasks) await task.destroy()
     await Promise.all(running)
   }
 }
+
+/** Instances tick some ms apart, and mean the same. */
+const wholeSecond = (date: Date) => new Date(Math.floor(date.getTime() / 1000) * 1000)
 
 async function tick({ db, log }: ScheduleDeps, schedule: Schedule, date: Date): Promise<void> {
   try {
@@ -52,9 +55,8 @@ async function tick({ db, log }: ScheduleDeps, schedule: Schedule, date: Date): 
   }
 }
 
-/** True for the first instance that claims this tick (whole seconds). */
-async function claimTick(db: Db, name: string, date: Date): Promise<boolean> {
-  const tickAt = new Date(Math.floor(date.getTime() / 1000) * 1000)
+/** True for the first instance that claims this tick. */
+async function claimTick(db: Db, name: string, tickAt: Date): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('schedule_runs')
     .values({ name, tick: tickAt })

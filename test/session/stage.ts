@@ -33,7 +33,7 @@ export const LINGER_MS = 700
 export interface Stage extends TestService {
   simulator: Simulator
   /** A room of its own on this stage, with alice in it. */
-  scene(room: string, options?: SceneOptions): Scene
+  scene: (room: string, options?: SceneOptions) => Scene
 }
 
 export interface SceneOptions {
@@ -84,20 +84,20 @@ export async function startStage({ timing, env, faults }: StageOptions = {}): Pr
 export interface Scene {
   room: string
   stage: Stage
-  join(identity?: string, attributes?: Record<string, string>): void
-  share(identity?: string): string
-  unshare(trackSid: string, identity?: string): void
-  leave(identity?: string): void
+  join: (identity?: string, attributes?: Record<string, string>) => void
+  share: (identity?: string) => string
+  unshare: (trackSid: string, identity?: string) => void
+  leave: (identity?: string) => void
   /** From now on these webhooks of this room are lost, doubled, late or reordered. */
-  strike(fault: ChanceOf, which: (event: WebhookEvent) => boolean): void
+  strike: (fault: ChanceOf, which: (event: WebhookEvent) => boolean) => void
   /** All sessions of the room that there ever were, the oldest first. */
-  sessions(): Promise<Session[]>
+  sessions: () => Promise<Session[]>
   /** The room's egresses that really run. */
-  running(): EgressSnapshot[]
+  running: () => EgressSnapshot[]
   /** Waits until exactly one session is active, with its own and only egress running, and something has landed. */
-  recording(): Promise<Session>
+  recording: () => Promise<Session>
   /** Waits until no session and no egress runs. */
-  quiet(): Promise<Session[]>
+  quiet: () => Promise<Session[]>
 }
 
 const RUNS = new Set(['EGRESS_STARTING', 'EGRESS_ACTIVE', 'EGRESS_ENDING'])

@@ -24,9 +24,9 @@ export interface TestService {
   /** Signs a webhook body afresh and delivers it. */
   deliver(body: string, options?: { secret?: string }): Promise<Answer>
   /** Stops it as its operator would, and everything made for it. */
-  stop(): Promise<void>
+  stop: () => Promise<void>
   /** Stops the service alone and starts another on the same database and disk. */
-  restart(): Promise<void>
+  restart: () => Promise<void>
 }
 
 export interface CallOptions {
