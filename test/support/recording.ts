@@ -21,13 +21,16 @@ export interface RecordedWebhook {
   at: number
   body: string
   event: string
+  /** The token that it came with, long expired. */
+  authorization: string
 }
 
 export async function readWebhooks(name: string): Promise<RecordedWebhook[]> {
   const text = await readFile(join(ROOT, 'webhook-fixtures', `${name}.jsonl`), 'utf8')
   return readLines(text).map((line) => {
-    const { at, body } = line as { at: number; body: string }
-    return { at, body, event: (JSON.parse(body) as { event: string }).event }
+    const { at, body, headers } = line as { at: number; body: string; headers: { authorization: string } }
+    const { event } = JSON.parse(body) as { event: string }
+    return { at, body, event, authorization: headers.authorization }
   })
 }
 
