@@ -11,7 +11,6 @@ import { startEmbeddedPostgres } from './db/embedded.ts'
 import { startListener } from './db/listen.ts'
 import { migrate } from './db/migrate.ts'
 import { freeBytes } from './disk.ts'
-import { AppError } from './errors.ts'
 import { createApp } from './http/app.ts'
 import { migrateJobs, startJobs, type JobTable } from './job/runner.ts'
 import { startSchedules, type Schedule } from './job/schedules.ts'
@@ -22,8 +21,10 @@ import { createEgressApi } from './livekit/egress.ts'
 import { createRoomApi } from './livekit/room-service.ts'
 import { createWebhookReceiver } from './livekit/webhook-event.ts'
 import { errorFields, type Log } from './log.ts'
+import { retainSegments, sweepBuffers, sweepUnknown } from './segment/care.ts'
+import { assertFreeSpace, createDiskWatch, readDisk } from './segment/full-disk.ts'
 import { createLander } from './segment/lander.ts'
-import { purgeSession, retainSegments } from './segment/retention.ts'
+import { purgeSession } from './segment/purge-session.ts'
 import { createTurns } from './segment/turns.ts'
 import { startWatcher, type Watcher } from './segment/watcher.ts'
 import { sweepOrphans } from './session/orphans.ts'
@@ -43,7 +44,14 @@ export interface Service {
   readonly url: string
   readonly db: Db
   readonly schedules: Record<
-    'reconcile' | 'end_silent' | 'retain_segments' | 'sweep_orphans' | 'free_jobs',
+    | 'reconcile'
+    | 'end_silent'
+    | 'retain_segments'
+    | 'sweep_buffers'
+    | 'sweep_unknown'
+    | 'watch_disk'
+    | 'sweep_orphans'
+    | 'free_jobs',
     Schedule['run']
   >
   stop: Stop
@@ -99,10 +107,13 @@ export async function startService(config: Config, { now = systemNow, log }: Ove
       reconcile: createReconcile(deps),
       end_silent: () => endSilentSessions({ ...deps, lookAgain: () => watcher.scan() }),
       retain_segments: () => retainSegments(retention),
+      sweep_buffers: () => sweepBuffers(retention),
+      sweep_unknown: () => sweepUnknown(retention),
+      watch_disk: createDiskWatch(retention),
       sweep_orphans: () => sweepOrphans(deps),
       free_jobs: () => freeJobsOfDeadWorkers(db),
     }
-    stops.push(startSchedules({ db, now, log }, scheduleTable(schedules)))
+    stops.push(startSchedules({ db, now, log }, scheduleTable(schedules, config.node)))
 
     const app = createApp({ ...deps, listener })
     const server = await listen(createServer(app), config)
@@ -121,24 +132,20 @@ async function startDatabase(config: Config, log: Log, stops: Stop[]): Promise<s
 }
 
 function createDeps(config: Config, db: Db, now: Now, log: Log) {
-  const assertFreeSpace = async () => {
-    const free = await freeBytes(config.storagePath)
-    if (free >= config.minFreeBytes) return
-    const details = { freeBytes: free, minFreeBytes: config.minFreeBytes }
-    throw new AppError('storage_full', 'the disk has less space left than is kept free', { details })
-  }
+  const { bufferPath, storagePath } = config
   return {
     config,
     db,
     now,
     log,
     node: config.node,
-    bufferPath: config.bufferPath,
-    storagePath: config.storagePath,
+    bufferPath,
+    storagePath,
     mediaCache: createClipMediaCache(),
     openCache: createOpenIndexCache(),
-    assertFreeSpace,
-    freeBufferBytes: () => freeBytes(config.bufferPath),
+    assertFreeSpace: () => assertFreeSpace({ bufferPath, storagePath, config }),
+    readDisk: () => readDisk({ bufferPath, storagePath, config }),
+    freeBufferBytes: () => freeBytes(bufferPath),
     egress: createEgressApi(config.livekit, config.egressPath),
     rooms: createRoomApi(config.livekit),
     receive: createWebhookReceiver(config.livekit, config.egressPath),
@@ -159,12 +166,16 @@ function jobTable(deps: Deps, retention: Parameters<typeof purgeSession>[0]): Jo
   }
 }
 
-function scheduleTable(run: Service['schedules']): Schedule[] {
+/** What concerns a node's own disk is done on each node, the rest on any one. */
+function scheduleTable(run: Service['schedules'], node: string): Schedule[] {
   return [
     { name: 'free_jobs', when: '*/10 * * * * *', run: run.free_jobs },
     { name: 'reconcile', when: '* * * * *', run: run.reconcile, atStart: true },
     { name: 'end_silent', when: '*/10 * * * * *', run: run.end_silent },
-    { name: 'retain_segments', when: '*/5 * * * *', run: run.retain_segments },
+    { name: `retain_segments@${node}`, when: '* * * * *', run: run.retain_segments, atStart: true },
+    { name: `sweep_buffers@${node}`, when: '30 * * * * *', run: run.sweep_buffers, atStart: true },
+    { name: `sweep_unknown@${node}`, when: '17 * * * *', run: run.sweep_unknown },
+    { name: `watch_disk@${node}`, when: '*/10 * * * * *', run: run.watch_disk },
     { name: 'sweep_orphans', when: '7 * * * *', run: run.sweep_orphans },
   ]
 }

@@ -4,19 +4,38 @@ import type { EgressType, Quality } from '../config.ts'
 export const SESSION_STATUSES = ['starting', 'active', 'refused', 'stopping', 'ended', 'failed'] as const
 export type SessionStatus = (typeof SESSION_STATUSES)[number]
 
-export type EndedReason =
-  | 'unshared'
-  | 'left'
-  | 'stopped'
-  | 'opted_out'
-  | 'replaced'
-  | 'lost'
-  | 'failed'
-  | 'limit'
-  | 'disk'
-  | 'egress_ended'
-export type ClockSource = 'measured' | 'estimated'
-export type ClipStatus = 'waiting' | 'ready' | 'failed'
+export const ENDED_REASONS = [
+  'unshared',
+  'left',
+  'stopped',
+  'opted_out',
+  'replaced',
+  'lost',
+  'failed',
+  'limit',
+  'disk',
+  'egress_ended',
+] as const
+export type EndedReason = (typeof ENDED_REASONS)[number]
+
+export const CLOCK_SOURCES = ['measured', 'estimated'] as const
+export type ClockSource = (typeof CLOCK_SOURCES)[number]
+
+export const CLIP_STATUSES = ['waiting', 'ready', 'failed'] as const
+export type ClipStatus = (typeof CLIP_STATUSES)[number]
+
+export const EVENT_TYPES = [
+  'session_started',
+  'session_active',
+  'session_ended',
+  'session_purged',
+  'clip_waiting',
+  'clip_ready',
+  'clip_stored',
+  'clip_failed',
+  'clip_deleted',
+] as const
+export type EventType = (typeof EVENT_TYPES)[number]
 
 export interface EgressSessionsTable {
   id: string
@@ -91,7 +110,8 @@ export interface SegmentFramesTable {
 }
 
 /** Why a part of the asked-for range is not in the clip. */
-export type GapReason = 'unshared' | 'missing' | 'unreadable' | 'not_yet' | 'expired'
+export const GAP_REASONS = ['unshared', 'missing', 'unreadable', 'not_yet', 'expired'] as const
+export type GapReason = (typeof GAP_REASONS)[number]
 
 /** Instants are ISO strings, as they are stored in `replay_clips.coverage`. */
 export interface Coverage {
@@ -132,6 +152,8 @@ export interface ReplayClipsTable {
   content_key: string | null
   is_exact: Generated<boolean>
   idempotency_key: string | null
+  /** Of what was asked for with the key: the key is good for nothing else. */
+  request_hash: string | null
   reserved_bytes: number
   file_id: string | null
   created_at: Date
@@ -177,12 +199,33 @@ export interface WebhookEventsTable {
   effect: string
 }
 
+/** What happened to sessions and clips, written by triggers; ids are in the order of commits. */
+export interface EventsTable {
+  id: Generated<number>
+  type: EventType
+  room: string
+  user_id: string
+  session_id: string
+  clip_id: string | null
+  created_at: Generated<Date>
+  /** When the deliveries to webhooks and the room were enqueued. */
+  told_at: Date | null
+}
+
 export interface ScheduleRunsTable {
   name: string
   tick: Date
 }
 
+/** Who there is, and where they are asked for what lies on their disk. */
+export interface InstancesTable {
+  node: string
+  url: string
+  seen_at: Date
+}
+
 export interface Schema {
+  instances: InstancesTable
   egress_sessions: EgressSessionsTable
   shares: SharesTable
   share_spans: ShareSpansTable
@@ -194,6 +237,7 @@ export interface Schema {
   files: FilesTable
   user_quotas: UserQuotasTable
   webhook_events: WebhookEventsTable
+  events: EventsTable
   schedule_runs: ScheduleRunsTable
 }
 
@@ -204,4 +248,5 @@ export type ShareSpan = Selectable<ShareSpansTable>
 export type Segment = Selectable<SegmentsTable>
 export type NewSegment = Insertable<SegmentsTable>
 export type Clip = Selectable<ReplayClipsTable>
+export type Event = Selectable<EventsTable>
 export type StoredFile = Selectable<FilesTable>

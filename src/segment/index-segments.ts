@@ -1,10 +1,12 @@
+import { stat } from 'node:fs/promises'
 import type { Now } from '../clock.ts'
 import type { Db } from '../db/connect.ts'
 import type { Session } from '../db/schema.ts'
 import { errorFields, type Log } from '../log.ts'
 import { findSession, lockSession, setSession } from '../session/session.repo.ts'
+import { bufferPathOf } from './buffer-path.ts'
 import { claimSession } from './claim-session.ts'
-import { unlinkSource, type Reached } from './land-segment.ts'
+import { absent, unlinkSource, type Reached } from './land-segment.ts'
 import type { Land } from './lander.ts'
 import { createLandedSet, type LandedSet } from './landed-set.ts'
 import { noteLanding, type LandingClock } from './landing-clock.ts'
@@ -59,8 +61,9 @@ const TROUBLE_LIMIT_MS = 60_000
 /** Recorded at once: a back-fill of hours is in the index bit by bit. */
 const BATCH = 16
 
-/** A first look reads the whole index. Undefined for a session that nobody knows, or whose buffer is purged. */
+/** A first look reads the whole index. Undefined for a session that nobody knows, is elsewhere, or is purged. */
 export async function openIndex(deps: IndexDeps, sessionId: string): Promise<IndexMemory | undefined> {
+  if (!(await stat(bufferPathOf(deps.bufferPath, sessionId)).catch(absent))) return undefined
   const session = await findSession(deps.db, sessionId)
   if (!session || session.purged_at) return undefined
   return {

@@ -43,6 +43,32 @@ export async function listSegments(
   )
 }
 
+/** Segments of a session whose file is there. */
+export async function listLive(
+  db: Db,
+  sessionId: string,
+): Promise<Pick<Segment, 'sequence' | 'file_name' | 'size_bytes'>[]> {
+  return db
+    .selectFrom('segments')
+    .select(['sequence', 'file_name', 'size_bytes'])
+    .where('session_id', '=', sessionId)
+    .where('deleted_at', 'is', null)
+    .orderBy('start_ms')
+    .execute()
+}
+
+/** Which of some segments are marked as deleted. */
+export async function listMarked(db: Db, sessionId: string, sequences: number[]): Promise<number[]> {
+  const rows = await db
+    .selectFrom('segments')
+    .select('sequence')
+    .where('session_id', '=', sessionId)
+    .where('sequence', 'in', [-1, ...sequences])
+    .where('deleted_at', 'is not', null)
+    .execute()
+  return rows.map((row) => row.sequence)
+}
+
 /** Where a session's buffer ends, in ms of its media time; undefined before anything landed. */
 export async function findBufferEnd(db: Db, sessionId: string): Promise<number | undefined> {
   const last = await db
@@ -111,7 +137,7 @@ export async function setSegmentsDeleted(
   beforeMs: number,
   limit: number,
   now: Date,
-): Promise<Pick<Segment, 'sequence' | 'file_name'>[]> {
+): Promise<Pick<Segment, 'sequence' | 'file_name' | 'duration_ms'>[]> {
   return db.transaction().execute(async (trx) => {
     const candidates = await trx
       .selectFrom('segments')
@@ -138,7 +164,7 @@ export async function setSegmentsDeleted(
         candidates.map((row) => row.sequence),
       )
       .where((eb) => eb.not(isPinned(eb)))
-      .returning(['sequence', 'file_name'])
+      .returning(['sequence', 'file_name', 'duration_ms'])
       .execute()
     await trx
       .deleteFrom('segment_frames')

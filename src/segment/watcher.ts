@@ -25,7 +25,7 @@ export interface WatcherOptions {
 export interface Watcher {
   /** Looks at every session's directory, as after a stop. Resolves when all is indexed. */
   scan(): Promise<{ sessions: number }>
-  /** Looks at one session's directory. Resolves when all that has landed in it is indexed. */
+  /** Looks at one session's directory, if it is here. Resolves when all that has landed in it is indexed. */
   look(sessionId: string): Promise<void>
   /** Forgets a session whose directory is gone. */
   forget(sessionId: string): void
@@ -60,7 +60,10 @@ export async function startWatcher(deps: IndexDeps, options: WatcherOptions): Pr
   await scan()
   return {
     scan,
-    look,
+    async look(sessionId) {
+      const isHere = sessions.has(sessionId) || (await stat(bufferPathOf(deps.bufferPath, sessionId)).catch(absent))
+      if (isHere) await look(sessionId)
+    },
     forget: (sessionId) => {
       sessions.get(sessionId)?.directory?.close()
       sessions.delete(sessionId)

@@ -1,10 +1,12 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Insertable, Updateable } from 'kysely'
+import { sql, type Insertable, type Updateable } from 'kysely'
 import { v7 as uuidv7 } from 'uuid'
 import { createDb, createPool, type Db } from '../../src/db/connect.ts'
 import type { EgressSessionsTable, Segment } from '../../src/db/schema.ts'
+import type { HourlyDeps } from '../../src/segment/care.ts'
+import type { DiskDeps } from '../../src/segment/full-disk.ts'
 import type { IndexDeps } from '../../src/segment/index-segments.ts'
 import { landSegment } from '../../src/segment/land-segment.ts'
 import type { Land } from '../../src/segment/lander.ts'
@@ -19,7 +21,7 @@ export interface TestBuffer {
   db: Db
   bufferPath: string
   lines: LogLine[]
-  deps: IndexDeps
+  deps: IndexDeps & HourlyDeps & DiskDeps
   /** What the service takes for now; moves only by hand when set. */
   clock: { now: Date | undefined }
   addSession(columns?: Updateable<EgressSessionsTable>): Promise<string>
@@ -29,6 +31,10 @@ export interface TestBuffer {
   rows(id: string): Promise<Segment[]>
   land(id: string, name: RecordingName, range?: { from?: number; to?: number }): Promise<void>
   watch(options?: Partial<WatcherOptions>): Promise<Watcher>
+  /** Rows and their files, made up: segments of two seconds. */
+  fill(id: string, count: number, options?: { bytes?: number; isMarked?: boolean }): Promise<void>
+  /** A clip that needs these. */
+  pin(id: string, sequences: number[]): Promise<string>
   stop(): Promise<void>
 }
 
@@ -43,7 +49,20 @@ export async function startBuffer(): Promise<TestBuffer> {
   const clock: TestBuffer['clock'] = { now: undefined }
   const now = () => clock.now ?? new Date()
   const land: Land = (path, sessionId, closed) => landSegment({ bufferPath: path, sessionId }, closed)
-  const deps = { db, now, log, bufferPath, node: 'here', turns: createTurns(4), land, onAwaited: () => undefined }
+  const deps: TestBuffer['deps'] = {
+    db,
+    now,
+    log,
+    bufferPath,
+    node: 'here',
+    turns: createTurns(4),
+    land,
+    storagePath: bufferPath,
+    config: { cleanupBufferMs: 12 * 60_000, minFreeBytes: 0 },
+    onAwaited: () => undefined,
+    forget: () => undefined,
+    egress: { listActive: async () => [] },
+  }
   const watchers: Watcher[] = []
   const directory = (id: string) => join(bufferPath, id)
   return {
@@ -67,6 +86,8 @@ export async function startBuffer(): Promise<TestBuffer> {
     files: async (id) => (await readdir(directory(id))).toSorted(),
     rows: (id) => db.selectFrom('segments').selectAll().where('session_id', '=', id).orderBy('sequence').execute(),
     land: (id, name, range) => landRecording(name, directory(id), range),
+    fill: (id, count, options) => fill(db, directory(id), id, count, options),
+    pin: (id, sequences) => pin(db, id, sequences),
     async watch(options = {}) {
       const watcher = await startWatcher(deps, { polling: false, ...options })
       watchers.push(watcher)
@@ -130,4 +151,40 @@ export async function writePlaylists(
     ].join('\n')
   await writeFile(join(directory, 'index.m3u8'), text(entries))
   await writeFile(join(directory, 'live.m3u8'), text(entries.slice(-5)))
+}
+
+async function fill(
+  db: Db,
+  directory: string,
+  id: string,
+  count: number,
+  { bytes = 10, isMarked = false }: { bytes?: number; isMarked?: boolean } = {},
+): Promise<void> {
+  await mkdir(directory, { recursive: true })
+  const rows = Array.from({ length: count }, (_, sequence) => ({
+    session_id: id,
+    sequence,
+    start_ms: sequence * 2000,
+    duration_ms: 2000,
+    size_bytes: bytes,
+    file_name: `seg_${String(sequence).padStart(5, '0')}.samples`,
+    landed_at: RECORDED_AT,
+    deleted_at: isMarked ? RECORDED_AT : null,
+    unreadable: null,
+  }))
+  await Promise.all(rows.map((row) => writeFile(join(directory, row.file_name), Buffer.alloc(bytes))))
+  await db.insertInto('segments').values(rows).execute()
+}
+
+async function pin(db: Db, sessionId: string, sequences: number[]): Promise<string> {
+  const id = uuidv7()
+  const [from, to] = [RECORDED_AT, new Date(RECORDED_AT.getTime() + 1000)]
+  await sql`
+    insert into replay_clips (id, user_id, session_id, from_at, to_at, requested_from, requested_to, coverage, spans,
+      status, pressed_at, reserved_bytes, created_at, size_bytes)
+    values (${id}, 'alice', ${sessionId}, ${from}, ${to}, ${from}, ${to}, '{}', '[]', 'ready', ${to}, 0, ${to}, 10)
+    `.execute(db)
+  for (const sequence of sequences)
+    await db.insertInto('clip_segments').values({ clip_id: id, session_id: sessionId, sequence }).execute()
+  return id
 }
