@@ -1,0 +1,117 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import pg from 'pg'
+import { startEmbeddedPostgres } from '../src/db/embedded.ts'
+import { createLog } from '../src/log.ts'
+import { makeRequests, send, type Mix, type Sent } from './webhook-load.ts'
+
+/*
+ * `node bench/webhooks.ts [count = 10000]`: how many webhooks a second are verified,
+ * deduplicated and committed, and how long each takes at a steady pace. The
+ * service is a process as `npm start` makes it; Postgres, commits to disk and all, and
+ * the load run on the same cores.
+ */
+
+/** Promised are 1000 a second of what a LiveKit tells, and a p99 under 100 ms at half of that. */
+const LOADS = [
+  { mix: 'a lively LiveKit', steadily: 500 },
+  { mix: 'only shares', steadily: 100 },
+] satisfies { mix: Mix; steadily: number }[]
+const KEY = { apiKey: 'bench', apiSecret: 'a-secret-that-only-this-bench-knows' }
+const count = Number(process.argv[2] ?? 10_000)
+
+const directory = await mkdtemp(join(tmpdir(), 'livekit-replay-bench-'))
+await chmod(directory, 0o755)
+const log = createLog({ level: 'error', readable: true })
+const postgres = await startEmbeddedPostgres(join(directory, 'postgres'), log)
+// A LiveKit that is away: sessions wait to begin.
+const livekit = createServer((_, res) => res.writeHead(503).end())
+const livekitPort = await portOf(livekit)
+const free = createServer()
+const port = await portOf(free)
+free.close()
+const service = startService()
+
+try {
+  await up()
+  const lines: Record<string, string>[] = []
+  for (const { mix, steadily } of LOADS) {
+    await send(port, await makeRequests(mix, 2000, KEY, `w${mix.length}`), 64)
+    const before = await cpuSeconds()
+    const fast = await send(port, await makeRequests(mix, count, KEY, `f${mix.length}`), 64)
+    const cpu = (await cpuSeconds()) - before
+    const steady = await send(port, await makeRequests(mix, steadily * 10, KEY, `s${mix.length}`), 64, steadily)
+    lines.push(describe(mix, fast, cpu, steady, steadily))
+  }
+  process.stdout.write(
+    `${cpus().length} cores for service, Postgres and load; ${await committed()} webhooks committed\n`,
+  )
+  console.table(lines)
+} finally {
+  service.kill('SIGTERM')
+  await once(service, 'exit')
+  livekit.close()
+  await postgres.stop()
+  await rm(directory, { recursive: true, force: true })
+}
+
+function describe(mix: Mix, fast: Sent, cpu: number, steady: Sent, rate: number): Record<string, string> {
+  const at = (share: number) =>
+    `${(steady.latenciesMs[Math.floor(steady.latenciesMs.length * share)] ?? 0).toFixed(1)} ms`
+  return {
+    mix,
+    'a second': (fast.latenciesMs.length / fast.seconds).toFixed(0),
+    'ms CPU each': ((cpu * 1000) / fast.latenciesMs.length).toFixed(2),
+    'then steadily': `${rate} a second`,
+    p50: at(0.5),
+    p99: at(0.99),
+    slowest: `${(steady.latenciesMs.at(-1) ?? 0).toFixed(0)} ms`,
+    'not 200': String(fast.notOk + steady.notOk),
+  }
+}
+
+function startService() {
+  return spawn(process.execPath, [new URL('../src/main.ts', import.meta.url).pathname], {
+    cwd: directory,
+    stdio: 'ignore',
+    env: {
+      PATH: process.env['PATH'],
+      DATABASE_URL: postgres.connectionString,
+      LIVEKIT_URL: `http://127.0.0.1:${livekitPort}`,
+      LIVEKIT_API_KEY: KEY.apiKey,
+      LIVEKIT_API_SECRET: KEY.apiSecret,
+      REPLAY_DATA_PATH: join(directory, 'data'),
+      PORT: String(port),
+    },
+  })
+}
+
+async function up(): Promise<void> {
+  while (!(await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined))?.ok) await pause(50)
+}
+
+async function portOf(server: ReturnType<typeof createServer>): Promise<number> {
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+/** Of the service's process, user and system (Linux). */
+async function cpuSeconds(): Promise<number> {
+  const stat = await readFile(`/proc/${service.pid}/stat`, 'utf8').catch(() => '')
+  const [user = 0, system = 0] = stat.split(') ').at(-1)?.split(' ').slice(11, 13).map(Number) ?? []
+  return (user + system) / 100
+}
+
+async function committed(): Promise<number> {
+  const client = new pg.Client({ connectionString: postgres.connectionString })
+  await client.connect()
+  const { rows } = await client.query<{ count: string }>('select count(*) from webhook_events')
+  await client.end()
+  return Number(rows[0]?.count)
+}
