@@ -35,7 +35,7 @@ export async function listUnpinnedBuffers(db: Db, node: string): Promise<BufferS
         select from clip_segments as pin
         where pin.session_id = segments.session_id and pin.sequence = segments.sequence)
     group by session_id`.execute(db)
-  return rows.map((row) => ({ sessionId: row.session_id, durationMs: Number(row.duration_ms) }))
+  return rows.map((row) => ({ sessionId: row.session_id, durationMs: row.duration_ms }))
 }
 
 const BATCH = 5000

@@ -41,10 +41,11 @@ export interface TestBuffer {
 /** When the recordings began, as their playlists have it; close enough to be a share's clock. */
 export const RECORDED_AT = new Date('2026-11-22T17:01:44.600Z')
 
-export async function startBuffer(): Promise<TestBuffer> {
+export async function startBuffer(path?: string): Promise<TestBuffer> {
   const database = await createTestDatabase()
   const db = createDb(createPool(database.url, silentLog))
-  const bufferPath = await mkdtemp(join(tmpdir(), 'livekit-replay-buffer-'))
+  const bufferPath = path ?? (await mkdtemp(join(tmpdir(), 'livekit-replay-buffer-')))
+  await mkdir(bufferPath, { recursive: true })
   const { log, lines } = keepLog()
   const clock: TestBuffer['clock'] = { now: undefined }
   const now = () => clock.now ?? new Date()
