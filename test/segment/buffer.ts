@@ -19,6 +19,7 @@ import { landRecording, type RecordingName } from '../support/recording.ts'
 /** A buffer path, its database, and whatever of the service is to look after them. */
 export interface TestBuffer {
   db: Db
+  databaseUrl: string
   bufferPath: string
   lines: LogLine[]
   deps: IndexDeps & HourlyDeps & DiskDeps
@@ -49,7 +50,7 @@ export async function startBuffer(path?: string): Promise<TestBuffer> {
   const { log, lines } = keepLog()
   const clock: TestBuffer['clock'] = { now: undefined }
   const now = () => clock.now ?? new Date()
-  const land: Land = (path, sessionId, closed) => landSegment({ bufferPath: path, sessionId }, closed)
+  const land: Land = (at, sessionId, closed) => landSegment({ bufferPath: at, sessionId }, closed)
   const deps: TestBuffer['deps'] = {
     db,
     now,
@@ -68,6 +69,7 @@ export async function startBuffer(path?: string): Promise<TestBuffer> {
   const directory = (id: string) => join(bufferPath, id)
   return {
     db,
+    databaseUrl: database.url,
     bufferPath,
     lines,
     deps,
