@@ -43,9 +43,11 @@ try {
   await rename(join(directory, 'landing'), join(directory, 'buffer', session.id))
   await until(async () => (await call(`/v1/sessions/${session.id}`)).coverage.coveredSeconds > MINUTES * 60 - 1)
   say('', 'median', 'p95')
-  for (const minutes of [1, 5, 10]) await measureCapture(minutes)
+  say('service, memory after landing: now / peak', ...(await memory()))
   await measureDownloads()
-  say('service, memory at the end / peak', ...(await memory()))
+  say('service, memory after downloads: now / peak', ...(await memory()))
+  for (const minutes of [1, 5, 10]) await measureCapture(minutes)
+  say('service, memory after captures: now / peak', ...(await memory()))
 } finally {
   child.send('stop')
   await once(child, 'exit')
