@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { isIP } from 'node:net'
 import { isAbsolute, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { ConfigError } from './errors.ts'
@@ -40,10 +41,60 @@ const url = (schemes: string[], what: string) =>
 
 const secret = (what: string) => z.string(`missing: ${what}`).min(1, `missing: ${what}`)
 
+/** `key: secret` a line, as LiveKit takes them. */
+const keyLines = z.string().transform((text, context) => {
+  const lines = text.split('\n').filter((line) => line.trim() !== '')
+  const keys = lines.map((line) => /^\s*([^\s:]+)\s*:\s*(\S+)\s*$/.exec(line))
+  return keys.flatMap((found) => {
+    if (found?.[1] !== undefined && found[2] !== undefined) return [{ apiKey: found[1], apiSecret: found[2] }]
+    context.addIssue('a line for each key: its name, a colon, its secret')
+    return []
+  })
+})
+
+/** Things with commas between them; none is an empty list. */
+const listOf = (isGood: (item: string) => boolean, allowed: string) =>
+  z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').flatMap((item) => (item.trim() === '' ? [] : [item.trim()])))
+    .refine((items) => items.every(isGood), allowed)
+
+const isHttp = (text: string) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
+
+const origins = listOf(
+  (item) => item === '*' || (isHttp(item) && new URL(item).origin === item),
+  'origins such as https://app.example.com with commas between them, or *',
+)
+
+/** Each may keep one job busy for as long as it hangs: with more of them nothing would be left for clips. */
+const MOST_WEBHOOK_URLS = 4
+const webhookUrls = listOf(
+  (item) => isHttp(item) && new URL(item).username === '',
+  'http or https URLs without credentials, with commas between them',
+).refine((urls) => urls.length <= MOST_WEBHOOK_URLS, `at most ${MOST_WEBHOOK_URLS}`)
+
+/** As express takes it: nobody, everybody, so many hops, or addresses. */
+const proxies = z
+  .string()
+  .default('false')
+  .refine(
+    (text) => /^(true|false|\d{1,2})$/.test(text) || text.split(',').every(isProxy),
+    'false, true, how many proxies there are, or their addresses with commas between them',
+  )
+  .transform((text) => (/^(true|false|\d+)$/.test(text) ? (JSON.parse(text) as boolean | number) : text))
+
+function isProxy(text: string): boolean {
+  const [address = '', bits] = text.trim().split('/')
+  if (/^(loopback|linklocal|uniquelocal)$/.test(text.trim())) return true
+  return isIP(address) > 0 && (bits === undefined || /^\d{1,3}$/.test(bits))
+}
+
 const settings = z.object({
   LIVEKIT_URL: url(['ws:', 'wss:', 'http:', 'https:'], 'where LiveKit is, for example wss://livekit.example.com'),
   LIVEKIT_API_KEY: secret('the API key that LiveKit signs its webhooks with'),
   LIVEKIT_API_SECRET: secret('the secret of that API key'),
+  LIVEKIT_KEYS: keyLines.optional(),
   DATABASE_URL: url(['postgres:', 'postgresql:'], 'a Postgres URL, for example postgres://user@host/name').optional(),
   HOST: z.string().default('127.0.0.1'),
   PORT: wholeNumber(8080, 0, 65_535),
@@ -61,6 +112,7 @@ const settings = z.object({
   REPLAY_QUALITY: oneOf(QUALITIES, '1080p'),
   REPLAY_MAX_SESSION_HOURS: wholeNumber(3, 1, 240),
   REPLAY_COMMUNITY_MAX_SESSIONS: wholeNumber(5, 1, 10_000),
+  REPLAY_CAPTURES_PER_MINUTE: wholeNumber(6, 1, 1_000_000),
   REPLAY_QUOTA_BYTES: wholeNumber(5 * GIB, 0, 2 ** 50),
   REPLAY_MIN_FREE_BYTES: wholeNumber(2 * GIB, 0, 2 ** 50),
   REPLAY_WATCH_POLLING: flag,
@@ -70,6 +122,10 @@ const settings = z.object({
     .optional(),
   REPLAY_NODE_URL: url(['http:', 'https:'], 'an http or https URL').optional(),
   REPLAY_PUBLIC_URL: url(['http:', 'https:'], 'an http or https URL').optional(),
+  REPLAY_CORS_ORIGINS: origins,
+  REPLAY_NOTIFY_ROOM: flag,
+  REPLAY_WEBHOOK_URLS: webhookUrls,
+  TRUST_PROXY: proxies,
   FFMPEG_PATH: z.string().optional(),
   LOG_LEVEL: oneOf(LOG_LEVELS, 'info'),
 })
@@ -92,10 +148,16 @@ export function parseConfig(env: Record<string, string | undefined>) {
 }
 
 function toConfig(set: z.output<typeof settings>) {
+  const mainKey = { apiKey: set.LIVEKIT_API_KEY, apiSecret: set.LIVEKIT_API_SECRET }
   const dataPath = resolve(set.REPLAY_DATA_PATH)
   const bufferPath = resolve(set.REPLAY_BUFFER_PATH ?? join(dataPath, 'buffer'))
   return {
-    livekit: { url: set.LIVEKIT_URL, apiKey: set.LIVEKIT_API_KEY, apiSecret: set.LIVEKIT_API_SECRET },
+    livekit: {
+      url: set.LIVEKIT_URL,
+      ...mainKey,
+      /** All that are good, the one that we sign with first. */
+      keys: [mainKey, ...(set.LIVEKIT_KEYS ?? []).filter(({ apiKey }) => apiKey !== mainKey.apiKey)],
+    },
     databaseUrl: set.DATABASE_URL,
     host: set.HOST,
     port: set.PORT,
@@ -113,12 +175,17 @@ function toConfig(set: z.output<typeof settings>) {
     quality: set.REPLAY_QUALITY,
     maxSessionMs: set.REPLAY_MAX_SESSION_HOURS * 3_600_000,
     communityMaxSessions: set.REPLAY_COMMUNITY_MAX_SESSIONS,
+    capturesPerMinute: set.REPLAY_CAPTURES_PER_MINUTE,
     quotaBytes: set.REPLAY_QUOTA_BYTES,
     minFreeBytes: set.REPLAY_MIN_FREE_BYTES,
     watchPolling: set.REPLAY_WATCH_POLLING,
     node: set.REPLAY_NODE ?? hostname(),
     nodeUrl: set.REPLAY_NODE_URL?.replace(/\/+$/, ''),
     publicUrl: set.REPLAY_PUBLIC_URL?.replace(/\/+$/, ''),
+    corsOrigins: set.REPLAY_CORS_ORIGINS,
+    notifyRoom: set.REPLAY_NOTIFY_ROOM,
+    webhookUrls: set.REPLAY_WEBHOOK_URLS,
+    trustProxy: set.TRUST_PROXY,
     ffmpegPath: set.FFMPEG_PATH,
     logLevel: set.LOG_LEVEL,
   }

@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { createClipMediaCache } from './capture/clip-media.ts'
 import { createOpenIndexCache } from './capture/open-clip.ts'
 import { finishClip, finishWaitingClips } from './capture/finish-clip.ts'
+import { makePoster } from './capture/clip-poster.ts'
+import { createRecent } from './capture/recent.ts'
+import { createStillMaker } from './capture/still.ts'
 import { storeClip } from './capture/store-clip.ts'
 import { systemNow, type Now } from './clock.ts'
 import type { Config } from './config.ts'
@@ -19,6 +22,8 @@ import { freeJobsOfDeadWorkers } from './job/worker-lock.ts'
 import { createTokenVerifier } from './livekit/access-token.ts'
 import { createEgressApi } from './livekit/egress.ts'
 import { createRoomApi } from './livekit/room-service.ts'
+import { createRoomDataSender } from './livekit/room-data.ts'
+import { createWebhookSigner } from './livekit/sign-webhook.ts'
 import { createWebhookReceiver } from './livekit/webhook-event.ts'
 import { errorFields, type Log } from './log.ts'
 import { retainSegments, sweepBuffers, sweepUnknown } from './segment/care.ts'
@@ -27,6 +32,10 @@ import { createLander } from './segment/lander.ts'
 import { purgeSession } from './segment/purge-session.ts'
 import { createTurns } from './segment/turns.ts'
 import { startWatcher, type Watcher } from './segment/watcher.ts'
+import { startEventHub } from './notify/event-hub.ts'
+import { sendWebhook } from './notify/send-webhook.ts'
+import { sweepEvents, tellEvents } from './notify/tell-events.ts'
+import { tellRoom } from './notify/tell-room.ts'
 import { sweepOrphans } from './session/orphans.ts'
 import { createReconcile } from './session/reconcile.ts'
 import { endSilentSessions } from './session/silence.ts'
@@ -51,6 +60,8 @@ export interface Service {
     | 'sweep_unknown'
     | 'watch_disk'
     | 'sweep_orphans'
+    | 'tell_events'
+    | 'sweep_events'
     | 'free_jobs',
     Schedule['run']
   >
@@ -111,13 +122,18 @@ export async function startService(config: Config, { now = systemNow, log }: Ove
       sweep_unknown: () => sweepUnknown(retention),
       watch_disk: createDiskWatch(retention),
       sweep_orphans: () => sweepOrphans(deps),
+      tell_events: () => tellEvents(deps),
+      sweep_events: () => sweepEvents(deps),
       free_jobs: () => freeJobsOfDeadWorkers(db),
     }
     stops.push(startSchedules({ db, now, log }, scheduleTable(schedules, config.node)))
 
-    const app = createApp({ ...deps, listener })
+    const events = await startEventHub({ ...deps, listener })
+    const app = createApp({ ...deps, listener, events })
     const server = await listen(createServer(app), config)
     stops.push(() => close(server))
+    // First of all: a stream of events would never end by itself.
+    stops.push(() => events.stop())
     return { url: urlOf(server, config), db, schedules, stop }
   } catch (error) {
     await stop()
@@ -143,6 +159,10 @@ function createDeps(config: Config, db: Db, now: Now, log: Log) {
     storagePath,
     mediaCache: createClipMediaCache(),
     openCache: createOpenIndexCache(),
+    posterCache: createRecent<Buffer>(16),
+    sessionPosters: new Map(),
+    makeStill: createStillMaker(config.ffmpegPath),
+    stillTurns: createTurns(2),
     assertFreeSpace: () => assertFreeSpace({ bufferPath, storagePath, config }),
     readDisk: () => readDisk({ bufferPath, storagePath, config }),
     freeBufferBytes: () => freeBytes(bufferPath),
@@ -150,6 +170,8 @@ function createDeps(config: Config, db: Db, now: Now, log: Log) {
     rooms: createRoomApi(config.livekit),
     receive: createWebhookReceiver(config.livekit, config.egressPath),
     verifyToken: createTokenVerifier(config.livekit),
+    signWebhook: createWebhookSigner(config.livekit),
+    sendRoomData: createRoomDataSender(config.livekit),
   }
 }
 
@@ -162,6 +184,9 @@ function jobTable(deps: Deps, retention: Parameters<typeof purgeSession>[0]): Jo
     stop_stray: (payload) => stopStray(deps, payload),
     finish_clip: ({ clipId }) => finishClip(deps, clipId, true),
     store_clip: (payload, attempt) => storeClip(deps, payload, attempt),
+    make_poster: (payload) => makePoster(deps, payload),
+    send_webhook: (payload) => sendWebhook(deps, payload),
+    tell_room: (payload) => tellRoom(deps, payload),
     purge_session: (payload) => purgeSession(retention, payload),
   }
 }
@@ -176,6 +201,8 @@ function scheduleTable(run: Service['schedules'], node: string): Schedule[] {
     { name: `sweep_buffers@${node}`, when: '30 * * * * *', run: run.sweep_buffers, atStart: true },
     { name: `sweep_unknown@${node}`, when: '17 * * * *', run: run.sweep_unknown },
     { name: `watch_disk@${node}`, when: '*/10 * * * * *', run: run.watch_disk },
+    { name: 'tell_events', when: '* * * * *', run: run.tell_events, atStart: true },
+    { name: 'sweep_events', when: '23 * * * *', run: run.sweep_events },
     { name: 'sweep_orphans', when: '7 * * * *', run: run.sweep_orphans },
   ]
 }

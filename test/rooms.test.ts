@@ -18,10 +18,11 @@ const MAY_IMPORT: Record<string, string[]> = {
   media: ['media'],
   session: [...FLOOR, 'session'],
   clip: [...FLOOR, 'clip'],
+  notify: [...FLOOR, 'session', 'clip', 'notify'],
   webhook: [...FLOOR, 'session', 'webhook'],
   segment: [...FLOOR, 'session', 'segment'],
   capture: [...FLOOR, 'segment', 'session', 'clip', 'capture'],
-  http: [...FLOOR, 'session', 'clip', 'webhook', 'segment', 'capture', 'http'],
+  http: [...FLOOR, 'session', 'clip', 'webhook', 'segment', 'capture', 'notify', 'http'],
 }
 
 /** Those that see everything: the wiring, the entry points, and what operators run. */

@@ -15,6 +15,7 @@ import type { Session } from '../db/schema.ts'
 import { AppError } from '../errors.ts'
 import { enqueue } from '../job/jobs.ts'
 import type { Log } from '../log.ts'
+import { askToStore } from './ask-to-store.ts'
 import type { ClipMediaCache } from './clip-media.ts'
 import { describeBuffer } from './describe-buffer.ts'
 import { loadTimelines } from './load-timeline.ts'
@@ -49,6 +50,8 @@ export interface CaptureRequest {
   /** All of the range or nothing: refused, or failed after the wait, if anything is missing. */
   isExact: boolean
   idempotencyKey: string | undefined
+  /** Of all that makes the request what it is. */
+  requestHash: string
 }
 
 /** A segment lands `D + 0.67 s` after its own end (contract section 9): after `2 D` and a margin nothing more is to come. */
@@ -56,18 +59,18 @@ const WAIT_MARGIN_MS = 3000
 
 /**
  * Commits a capture. Throws `range_not_recorded` with what is available,
- * `quota_exceeded`, `storage_full`. The same idempotency key gives the same clip.
+ * `quota_exceeded`, `storage_full`. The same idempotency key gives the same clip, and
+ * throws `idempotency_key_reused` when something else is asked for with it.
  */
 export async function captureClip(deps: CaptureDeps, request: CaptureRequest): Promise<{ id: string }> {
-  const before = await findRepeated(deps.db, request)
-  if (before) return before
-  await deps.assertFreeSpace()
-  const id = uuidv7()
-  const recorded = await deps.db.transaction().execute((trx) => commitCapture(deps, trx, id, request))
-  if (recorded) return { id }
-  const repeated = await findRepeated(deps.db, request)
-  if (!repeated) throw new Error('a clip with this idempotency key was there and is gone')
-  return repeated
+  for (;;) {
+    const before = await findRepeated(deps.db, request)
+    if (before) return before
+    await deps.assertFreeSpace()
+    const id = uuidv7()
+    if (await deps.db.transaction().execute((trx) => commitCapture(deps, trx, id, request))) return { id }
+    // Somebody took the key between the look and the commit: theirs is found now, unless it was deleted already.
+  }
 }
 
 /** False when the idempotency key turned out to be taken. */
@@ -85,7 +88,7 @@ async function commitCapture(deps: CaptureDeps, trx: Trx, id: string, request: C
   await recordPins(trx, id, plan?.pins ?? [])
   const session = ids.at(-1) ?? ''
   if (waitMs > 0) await enqueue(trx, 'finish_clip', session, { clipId: id }, { key: `finish:${id}`, inMs: waitMs })
-  else await enqueue(trx, 'store_clip', session, { clipId: id }, { key: `store:${id}` })
+  else await askToStore(trx, session, id)
   await tellClip(trx, id)
   // Whoever is handed this clip asks for it next.
   if (plan && waitMs === 0) await deps.mediaCache(contentKey(plan), () => Promise.resolve(plan.media))
@@ -93,7 +96,11 @@ async function commitCapture(deps: CaptureDeps, trx: Trx, id: string, request: C
 }
 
 async function findRepeated(db: Db, request: CaptureRequest): Promise<ClipWithFile | undefined> {
-  return request.idempotencyKey === undefined ? undefined : findClipByKey(db, request.userId, request.idempotencyKey)
+  const { userId, idempotencyKey, requestHash } = request
+  const clip = idempotencyKey === undefined ? undefined : await findClipByKey(db, userId, idempotencyKey)
+  if (clip && clip.request_hash !== null && clip.request_hash !== requestHash)
+    throw new AppError('idempotency_key_reused', 'Idempotency-Key: something else was asked for with this key before')
+  return clip
 }
 
 function longestWaitMs(deps: CaptureDeps, { to }: CaptureRequest): number {
@@ -123,6 +130,7 @@ async function insertClip(
     pressed_at: request.pressedAt,
     is_exact: request.isExact,
     idempotency_key: request.idempotencyKey ?? null,
+    request_hash: request.idempotencyKey === undefined ? null : request.requestHash,
     created_at: deps.now(),
     error: null,
     file_id: null,

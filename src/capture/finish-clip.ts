@@ -2,7 +2,8 @@ import { deletePins, listClipSessions, listWaitingClips, lockClip, recordPins, s
 import { changeReserved } from '../clip/quota.ts'
 import type { Trx } from '../db/connect.ts'
 import type { Clip } from '../db/schema.ts'
-import { dequeue, enqueue } from '../job/jobs.ts'
+import { dequeue } from '../job/jobs.ts'
+import { askToStore } from './ask-to-store.ts'
 import type { CaptureDeps } from './capture-clip.ts'
 import { loadTimelines } from './load-timeline.ts'
 import { isAwaited, makePlan, planColumns, type Plan } from './make-plan.ts'
@@ -61,7 +62,7 @@ async function settleClip(trx: Trx, clip: Clip, plan: Plan | undefined): Promise
   await recordPins(trx, clip.id, plan.pins)
   await changeReserved(trx, clip.user_id, plan.sizeBytes - clip.reserved_bytes)
   await setClip(trx, clip.id, { ...columns, status: 'ready', size_bytes: plan.sizeBytes })
-  await enqueue(trx, 'store_clip', clip.session_id, { clipId: clip.id }, { key: `store:${clip.id}` })
+  await askToStore(trx, clip.session_id, clip.id)
   return 'ready'
 }
 

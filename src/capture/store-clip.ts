@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { link, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { v7 as uuidv7 } from 'uuid'
@@ -11,6 +10,7 @@ import {
   setClip,
   type ClipWithFile,
 } from '../clip/clip.repo.ts'
+import { clipPath } from '../clip/clip-path.ts'
 import { changeReserved, changeUsed } from '../clip/quota.ts'
 import type { Now } from '../clock.ts'
 import type { Attempt } from '../job/runner.ts'
@@ -43,11 +43,6 @@ export async function storeClip(deps: StoreDeps, { clipId }: { clipId: string },
     if (attempt.last) await sayItFailed(deps, clipId)
     throw error
   }
-}
-
-/** `<user id hash>/<clip id>.mp4`: nothing that came from outside is in it. */
-export function clipPath(clip: { id: string; user_id: string }): string {
-  return `${createHash('sha256').update(clip.user_id).digest('hex').slice(0, 24)}/${clip.id}.mp4`
 }
 
 /** The same moment captured twice is written once: the second clip's file is another name of the first one's. */

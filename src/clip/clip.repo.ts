@@ -30,18 +30,27 @@ export interface ClipQuery {
   communityId: string | undefined
   limit: number
   offset: number
+  /** The last clip of the page before. */
+  after: { created_at: Date; id: string } | undefined
 }
 
-/** Newest first, and how many there are in all. */
-export async function listClips(db: Db, query: ClipQuery): Promise<{ clips: ClipWithFile[]; total: number }> {
-  const { userId, communityId } = query
-  const clips = await withFile(db)
+/** Newest first, how many there are in all, and whether there are more after these. */
+export async function listClips(
+  db: Db,
+  { userId, communityId, limit, offset, after }: ClipQuery,
+): Promise<{ clips: ClipWithFile[]; total: number; hasMore: boolean }> {
+  const found = await withFile(db)
     .where('replay_clips.user_id', '=', userId)
     .$if(communityId !== undefined, (qb) => qb.where('replay_clips.community_id', '=', communityId ?? ''))
+    .$if(after !== undefined, (qb) =>
+      qb.where(
+        sql<boolean>`(replay_clips.created_at, replay_clips.id) < (${after?.created_at}::timestamptz, ${after?.id}::uuid)`,
+      ),
+    )
     .orderBy('replay_clips.created_at', 'desc')
     .orderBy('replay_clips.id', 'desc')
-    .limit(query.limit)
-    .offset(query.offset)
+    .limit(limit + 1)
+    .offset(offset)
     .execute()
   const { total } = await db
     .selectFrom('replay_clips')
@@ -49,7 +58,7 @@ export async function listClips(db: Db, query: ClipQuery): Promise<{ clips: Clip
     .where('user_id', '=', userId)
     .$if(communityId !== undefined, (qb) => qb.where('community_id', '=', communityId ?? ''))
     .executeTakeFirstOrThrow()
-  return { clips, total }
+  return { clips: found.slice(0, limit), total, hasMore: found.length > limit }
 }
 
 export async function listWaitingClips(db: Db, sessionId: string): Promise<string[]> {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Db } from '../db/connect.ts'
 import { AppError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { posterPath } from './clip-path.ts'
 import { deleteClipRows, findClip, lockClip } from './clip.repo.ts'
 import { changeReserved, changeUsed } from './quota.ts'
 
@@ -14,7 +15,7 @@ export interface DeleteDeps {
 
 /**
  * Deletes a clip, whatever it is doing: its rows and pins and its share of the quota in
- * one transaction, then its file. A kill in between leaves a file that no row knows,
+ * one transaction, then its file and its poster. A kill in between leaves files that no row knows,
  * which the hourly sweep removes. Throws `not_found`.
  */
 export async function deleteClip(deps: DeleteDeps, clipId: string): Promise<{ freedBytes: number }> {
@@ -25,9 +26,9 @@ export async function deleteClip(deps: DeleteDeps, clipId: string): Promise<{ fr
     await changeReserved(trx, clip.user_id, -clip.reserved_bytes)
     if (clip.file_id) await changeUsed(trx, clip.user_id, -(clip.size_bytes ?? 0))
     await deleteClipRows(trx, clip)
-    return { freedBytes: clip.size_bytes ?? 0, path: stored?.file_path ?? undefined }
+    return { freedBytes: clip.size_bytes ?? 0, paths: [posterPath(clip), stored?.file_path ?? []].flat() }
   })
-  if (deleted.path) await rm(join(deps.storagePath, deleted.path), { force: true })
+  for (const path of deleted.paths) await rm(join(deps.storagePath, path), { force: true })
   deps.log.info('clip deleted', { clipId, freedBytes: deleted.freedBytes })
   return { freedBytes: deleted.freedBytes }
 }

@@ -1,9 +1,9 @@
 import pg from 'pg'
 import type { Log } from '../log.ts'
 
-/** The channels on which instances tell each other what changed. Payload: the id named. */
-export type Channel = 'segment_landed' | 'clip_changed' | 'session_changed'
-export const CHANNELS: readonly Channel[] = ['segment_landed', 'clip_changed', 'session_changed']
+/** The channels on which instances tell each other what changed. Payload: the id named; of `event_added` none. */
+export type Channel = 'segment_landed' | 'clip_changed' | 'session_changed' | 'event_added'
+export const CHANNELS: readonly Channel[] = ['segment_landed', 'clip_changed', 'session_changed', 'event_added']
 
 export interface Listener {
   /** Calls back for each notification with this payload, and once after every reconnect, when some may have been missed. */

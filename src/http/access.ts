@@ -4,7 +4,7 @@ import type { Caller, VerifyToken } from '../livekit/access-token.ts'
 
 /*
  * Who may do what. A member of a room sees its sessions; a user acts for themself; a
- * room's admin acts for anyone in it; a backend may do everything.
+ * room's admin acts for anyone in it; a backend may do everything. README has the table.
  */
 
 /** Wants a LiveKit access token, and remembers whose it is. */
@@ -19,7 +19,7 @@ export function authenticate(verifyToken: VerifyToken): RequestHandler {
 }
 
 export function bearerToken(req: Request): string | undefined {
-  return /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/.exec(req.get('authorization') ?? '')?.[1]
+  return /^Bearer +(\S+)$/i.exec(req.get('authorization') ?? '')?.[1]
 }
 
 /** The caller that `authenticate` let in. */
@@ -29,26 +29,35 @@ export function callerOf(res: Response): Caller {
   return caller
 }
 
-/** Throws `forbidden` unless the caller may see this room's sessions. */
-export function assertSeesRoom(caller: Caller, room: string): void {
-  if (caller.isBackend || caller.room === room) return
-  throw new AppError('forbidden', 'the token is not for this room')
+export function seesRoom(caller: Caller, room: string): boolean {
+  return caller.isBackend || caller.room === room
 }
 
-/** Throws `forbidden` unless the caller may act on what this user has in this room. */
+/** Throws `other_room` unless the caller may see this room's sessions. */
+export function assertSeesRoom(caller: Caller, room: string): void {
+  if (!seesRoom(caller, room)) throw otherRoom()
+}
+
+/** Throws `other_room` or `forbidden` unless the caller may act on what this user has in this room. */
 export function assertActsFor(caller: Caller, room: string, userId: string): void {
   if (caller.isBackend) return
-  const isInRoom = caller.room === room
-  if (isInRoom && (caller.isRoomAdmin || caller.userId === userId)) return
+  if (caller.room !== room) throw otherRoom()
+  if (caller.isRoomAdmin || caller.userId === userId) return
   throw new AppError('forbidden', "this belongs to another user: only they, or the room's admin, may do that")
 }
 
-/** Throws `forbidden` unless the clip is the caller's, or was made in a room that the caller is admin of. */
-export function assertOwnsClip(caller: Caller, clip: { user_id: string; room: string }): void {
-  if (caller.isBackend || caller.userId === clip.user_id) return
-  if (caller.isRoomAdmin && caller.room === clip.room) return
-  throw new AppError('forbidden', "this is another user's clip")
+/** The clip is the caller's, or was made in a room that the caller is admin of. */
+export function ownsClip(caller: Caller, clip: { user_id: string; room: string }): boolean {
+  if (caller.isBackend || caller.userId === clip.user_id) return true
+  return caller.isRoomAdmin && caller.room === clip.room
 }
+
+/** Throws `forbidden` unless the clip is the caller's to use. */
+export function assertOwnsClip(caller: Caller, clip: { user_id: string; room: string }): void {
+  if (!ownsClip(caller, clip)) throw new AppError('forbidden', "this is another user's clip")
+}
+
+const otherRoom = () => new AppError('other_room', 'the token is not for this room')
 
 /** For whom the caller acts: themself, or whom a backend names. Throws `forbidden` or `invalid_request`. */
 export function actingUser(caller: Caller, named: string | undefined, fallback?: string): string {

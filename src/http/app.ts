@@ -3,38 +3,44 @@ import helmet from 'helmet'
 import { sql } from 'kysely'
 import type { Config } from '../config.ts'
 import { AppError } from '../errors.ts'
-import type { VerifyToken } from '../livekit/access-token.ts'
 import type { WebhookDeps } from '../webhook/receive-webhook.ts'
 import { authenticate } from './access.ts'
+import { captureRoutes, type CaptureRoutesDeps } from './captures.routes.ts'
 import { clipRoutes, type ClipRoutesDeps } from './clips.routes.ts'
+import { allowOrigins } from './cors.ts'
 import { errorHandler } from './errors.ts'
+import { eventRoutes, type EventRoutesDeps } from './events.routes.ts'
 import { mediaRoutes, type MediaRoutesDeps } from './media.routes.ts'
 import { createMediaTokens } from './media-token.ts'
-import { createClipPresenter } from './present.ts'
+import { posterRoutes, type PosterRoutesDeps } from './poster.routes.ts'
+import { createPresenter } from './present.ts'
 import { sessionRoutes, type SessionRoutesDeps } from './sessions.routes.ts'
 import { webhookRoutes } from './webhook.routes.ts'
 
-export interface AppDeps
-  extends
-    Omit<ClipRoutesDeps, 'presenterFor' | 'config'>,
-    Omit<SessionRoutesDeps, 'config'>,
-    Omit<MediaRoutesDeps, 'tokens'>,
-    Omit<WebhookDeps, 'config'> {
-  verifyToken: VerifyToken
-  config: Config
-}
+type Routes = ClipRoutesDeps &
+  CaptureRoutesDeps &
+  SessionRoutesDeps &
+  MediaRoutesDeps &
+  PosterRoutesDeps &
+  EventRoutesDeps
+
+export type AppDeps = Omit<Routes & WebhookDeps, 'presenterFor' | 'tokens' | 'config'> & { config: Config }
 
 /** Everything that answers HTTP. */
 export function createApp(deps: AppDeps): Express {
+  const { config } = deps
   const app = express()
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
   app.set('etag', false)
-  app.use(helmet())
+  app.set('trust proxy', config.trustProxy)
+  // A page of another origin that may call us may also show what it got the links of.
+  const policy = config.corsOrigins.length > 0 ? 'cross-origin' : 'same-origin'
+  app.use(helmet({ crossOriginResourcePolicy: { policy } }), allowOrigins(config.corsOrigins))
 
-  const tokens = createMediaTokens(deps.config.livekit.apiSecret, deps.now)
-  const baseUrl = (req: Request) => deps.config.publicUrl ?? `${req.protocol}://${req.get('host') ?? 'localhost'}`
-  const presenterFor = (req: Request) => createClipPresenter(baseUrl(req), tokens)
+  const tokens = createMediaTokens(config.livekit.keys, deps.now)
+  const baseUrl = (req: Request) => config.publicUrl ?? `${req.protocol}://${req.host}`
+  const presenterFor = (req: Request) => createPresenter(baseUrl(req), tokens)
 
   app.get('/healthz', (_req, res) => {
     res.json({ status: 'ok' })
@@ -44,10 +50,11 @@ export function createApp(deps: AppDeps): Express {
     res.json({ status: 'ready', database: 'ok' })
   })
   app.use('/webhooks', webhookRoutes(deps))
-  app.use('/v1', mediaRoutes({ ...deps, tokens }))
+  app.use('/v1', mediaRoutes({ ...deps, tokens }), posterRoutes({ ...deps, tokens }))
   app.use('/v1', authenticate(deps.verifyToken), express.json({ limit: '64kb' }))
-  app.use('/v1', sessionRoutes(deps))
-  app.use('/v1', clipRoutes({ ...deps, presenterFor }))
+  app.use('/v1', sessionRoutes({ ...deps, presenterFor }))
+  app.use('/v1', captureRoutes({ ...deps, presenterFor }), clipRoutes({ ...deps, presenterFor }))
+  app.use('/v1', eventRoutes({ ...deps, presenterFor }))
   app.use((req) => {
     throw new AppError('not_found', `there is no ${req.method} ${req.path}`)
   })

@@ -1,15 +1,14 @@
 import { z } from 'zod'
 import { AppError } from '../errors.ts'
+import { instant, roomName, titleText, userName } from './inputs.ts'
 
 const DURATIONS = [1, 2, 5, 10] as const
 
 /** How far a client's own clock may be trusted for the moment of its press. */
 const PRESSED_WITHIN_MS = 60_000
 
-const instant = (what: string) =>
-  z.iso
-    .datetime({ offset: true, error: `${what}, for example 2026-11-22T17:02:00.000Z` })
-    .transform((iso) => new Date(iso))
+/** Longer than any buffer is: what is too long for this one is told with its length. */
+const LONGEST_SECONDS = 240 * 60
 
 const fields = {
   durationMinutes: z
@@ -18,12 +17,16 @@ const fields = {
       `one of ${DURATIONS.join(', ')}`,
     )
     .optional(),
-  lastSeconds: z.number('a number of seconds').positive('more than 0').optional(),
-  from: instant('an instant').optional(),
-  to: instant('an instant').optional(),
-  title: z.string().trim().min(1, '1 to 200 characters').max(200, '1 to 200 characters').optional(),
-  pressedAt: instant('an instant').optional(),
-  userId: z.string().min(1).max(512).optional(),
+  lastSeconds: z
+    .number('a number of seconds')
+    .positive('more than 0')
+    .max(LONGEST_SECONDS, `at most ${LONGEST_SECONDS}`)
+    .optional(),
+  from: instant.optional(),
+  to: instant.optional(),
+  title: titleText.optional(),
+  pressedAt: instant.optional().describe("the client's own clock, trusted within the last 60 s"),
+  userId: userName.optional().describe('for whom: backends only'),
 }
 
 interface RangeFields {
@@ -43,16 +46,17 @@ function checkRange(body: RangeFields, context: z.core.$RefinementCtx): void {
   if (body.from && body.to && body.from >= body.to) complain('to', 'later than from')
 }
 
+/** What `checkRange` wants, as JSON Schema says it. */
+const WAYS = [['durationMinutes'], ['lastSeconds'], ['from', 'to']].map((required) => ({ required }))
+
 /** What is captured of one session. */
-export const captureBody = z.strictObject(fields).superRefine(checkRange)
+export const captureBody = z.strictObject(fields).superRefine(checkRange).meta({ oneOf: WAYS })
 
 /** What is captured of whatever `userId`, or the caller, shared in a room, in one session or several. */
 export const roomCaptureBody = z
-  .strictObject({
-    ...fields,
-    room: z.string('the name of a room').min(1, 'the name of a room').max(512),
-  })
+  .strictObject({ ...fields, room: roomName })
   .superRefine(checkRange)
+  .meta({ oneOf: WAYS })
 
 export type CaptureBody = z.output<typeof captureBody>
 

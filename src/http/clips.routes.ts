@@ -1,91 +1,62 @@
-import { Router, type Request, type Response } from 'express'
+import { Router, type Request } from 'express'
 import { z } from 'zod'
-import { listSessionsOfUser } from '../capture/load-timeline.ts'
-import { captureClip, type CaptureDeps, type CaptureRequest } from '../capture/capture-clip.ts'
 import { findClip, listClips, type ClipWithFile } from '../clip/clip.repo.ts'
 import { deleteClip, type DeleteDeps } from '../clip/delete-clip.ts'
 import { findQuota } from '../clip/quota.ts'
 import { renameClip } from '../clip/rename-clip.ts'
 import type { Config } from '../config.ts'
 import type { Db } from '../db/connect.ts'
-import type { Listener } from '../db/listen.ts'
 import { AppError } from '../errors.ts'
 import { isOurId } from '../own-id.ts'
-import { actingUser, assertActsFor, assertOwnsClip, callerOf } from './access.ts'
-import { awaitClip } from './await-clip.ts'
-import { captureBody, readPrefer, roomCaptureBody, wantedRange } from './capture-body.ts'
-import type { PresentClip } from './present.ts'
-import { requireSession } from './sessions.routes.ts'
+import { actingUser, assertOwnsClip, callerOf } from './access.ts'
+import { formatCursor, parseCursor } from './cursor.ts'
+import { communityName, titleText, userName, wholeNumber } from './inputs.ts'
+import type { Presenter } from './present.ts'
 
-export interface ClipRoutesDeps extends CaptureDeps, DeleteDeps {
-  listener: Listener
-  config: CaptureDeps['config'] & Pick<Config, 'bufferDurationMs'>
-  presenterFor: (req: Request) => PresentClip
+export interface ClipRoutesDeps extends DeleteDeps {
+  config: Pick<Config, 'quotaBytes'>
+  presenterFor: (req: Request) => Presenter
 }
 
-/** A press waits for its segment `2 D + 3 s` at most; what takes longer is told as it is. */
-const DEFAULT_WAIT_MS = 30_000
-const LONGEST_WAIT_MS = 60_000
-
-const title = z.string().trim().min(1, '1 to 200 characters').max(200, '1 to 200 characters')
-const exactQuery = z.object({ exact: z.enum(['true', 'false'], 'true or false').optional() })
-const patchBody = z.strictObject({ title: title.nullable() })
-const number = (min: number, max: number, fallback: number) =>
-  z.coerce.number(`a whole number from ${min} to ${max}`).int().min(min).max(max).default(fallback)
-const listQuery = z.object({
-  limit: number(1, 100, 20),
-  offset: number(0, 1_000_000, 0),
-  communityId: z.string().optional(),
-  userId: z.string().optional(),
+export const patchBody = z.strictObject({ title: titleText.nullable() })
+export const userQuery = z.object({ userId: userName.optional().describe('whose: backends only') })
+export const clipListQuery = userQuery.extend({
+  limit: wholeNumber(1, 100).default(20),
+  offset: wholeNumber(0, 1_000_000).default(0),
+  cursor: z
+    .string()
+    .max(200)
+    .optional()
+    .describe('`nextCursor` of the page before: stable while clips come and go, instead of `offset`'),
+  communityId: communityName.optional(),
 })
 
-/** Capturing, and a user's clips. */
+/** A user's clips. */
 export function clipRoutes(deps: ClipRoutesDeps): Router {
   const router = Router()
 
-  router.post('/sessions/:id/clips', async (req, res) => {
-    const arrivedAt = deps.now()
-    const session = await requireSession(deps.db, req.params.id)
-    const caller = callerOf(res)
-    assertActsFor(caller, session.room, session.user_id)
-    const body = captureBody.parse(req.body)
-    const userId = actingUser(caller, body.userId, session.user_id)
-    const range = wantedRange(body, arrivedAt, deps.config.bufferDurationMs)
-    await answerCapture(deps, req, res, { sessions: [session], userId, title: body.title, ...range })
-  })
-
-  router.post('/clips', async (req, res) => {
-    const arrivedAt = deps.now()
-    const body = roomCaptureBody.parse(req.body)
-    const caller = callerOf(res)
-    const sharer = body.userId ?? actingUser(caller, undefined)
-    assertActsFor(caller, body.room, sharer)
-    const range = wantedRange(body, arrivedAt, deps.config.bufferDurationMs)
-    const sessions = await listSessionsOfUser(deps.db, body.room, sharer, range.from, range.to)
-    if (sessions.length === 0) throw new AppError('not_found', 'nothing of this user is kept of that time')
-    const userId = actingUser(caller, undefined, sharer)
-    await answerCapture(deps, req, res, { sessions, userId, title: body.title, ...range })
-  })
-
   router.get('/clips', async (req, res) => {
-    const { userId, communityId, limit, offset } = listQuery.parse(req.query)
-    const owner = actingUser(callerOf(res), userId)
-    const { clips, total } = await listClips(deps.db, { userId: owner, communityId, limit, offset })
-    const hasMore = offset + clips.length < total
-    res.json({ clips: clips.map(deps.presenterFor(req)), total, hasMore })
+    const { userId: named, communityId, limit, offset, cursor } = clipListQuery.parse(req.query)
+    const userId = actingUser(callerOf(res), named)
+    if (cursor !== undefined && offset > 0) throw new AppError('invalid_request', 'cursor: without offset')
+    const after = cursor === undefined ? undefined : parseCursor(cursor)
+    const { clips, total, hasMore } = await listClips(deps.db, { userId, communityId, limit, offset, after })
+    const last = clips.at(-1)
+    const nextCursor = hasMore && last ? formatCursor(last) : null
+    res.json({ clips: clips.map(deps.presenterFor(req).clip), total, hasMore, nextCursor })
   })
 
   router.get('/clips/:id', async (req, res) => {
     const clip = await requireClip(deps.db, req.params.id)
     assertOwnsClip(callerOf(res), clip)
-    res.json(deps.presenterFor(req)(clip))
+    res.json(deps.presenterFor(req).clip(clip))
   })
 
   router.patch('/clips/:id', async (req, res) => {
     const clip = await requireClip(deps.db, req.params.id)
     assertOwnsClip(callerOf(res), clip)
     await renameClip(deps.db, clip.id, patchBody.parse(req.body).title)
-    res.json(deps.presenterFor(req)(await requireClip(deps.db, clip.id)))
+    res.json(deps.presenterFor(req).clip(await requireClip(deps.db, clip.id)))
   })
 
   router.delete('/clips/:id', async (req, res) => {
@@ -97,47 +68,16 @@ export function clipRoutes(deps: ClipRoutesDeps): Router {
   })
 
   router.get('/quota', async (req, res) => {
-    const { userId } = z.object({ userId: z.string().optional() }).parse(req.query)
+    const { userId } = userQuery.parse(req.query)
     res.json(await findQuota(deps.db, actingUser(callerOf(res), userId), deps.config.quotaBytes))
   })
 
   return router
 }
 
-/** 201 with the finished clip; 202 with one that waits, if the caller does not want to, or no longer. */
-async function answerCapture(
-  deps: ClipRoutesDeps,
-  req: Request,
-  res: Response,
-  wanted: Omit<CaptureRequest, 'isExact' | 'idempotencyKey'>,
-): Promise<void> {
-  const { exact } = exactQuery.parse(req.query)
-  const request = { ...wanted, isExact: exact === 'true', idempotencyKey: idempotencyKeyOf(req) }
-  const { id } = await captureClip(deps, request)
-  const prefer = readPrefer(req.get('prefer'))
-  const waitMs = prefer.isAsync ? 0 : Math.min(prefer.waitMs ?? DEFAULT_WAIT_MS, LONGEST_WAIT_MS)
-  const clip = (await awaitClip(deps, id, waitMs)) ?? notFound()
-  if (clip.status === 'failed') {
-    const details = { clipId: id, coverage: clip.coverage }
-    throw new AppError('range_not_recorded', clip.error ?? 'this clip failed', { details })
-  }
-  if (prefer.isAsync) res.set('Preference-Applied', 'respond-async')
-  res.status(clip.status === 'waiting' || prefer.isAsync ? 202 : 201)
-  res.location(`/v1/clips/${id}`).json(deps.presenterFor(req)(clip))
-}
-
-function idempotencyKeyOf(req: Request): string | undefined {
-  const key = req.get('idempotency-key')
-  if (key !== undefined && !/^[\x21-\x7e]{1,200}$/.test(key))
-    throw new AppError('invalid_request', 'Idempotency-Key: 1 to 200 visible ASCII characters')
-  return key
-}
-
 /** Throws `not_found`. */
 export async function requireClip(db: Db, id: string): Promise<ClipWithFile> {
-  return (isOurId(id) ? await findClip(db, id) : undefined) ?? notFound()
-}
-
-function notFound(): never {
-  throw new AppError('not_found', 'there is no such clip')
+  const clip = isOurId(id) ? await findClip(db, id) : undefined
+  if (!clip) throw new AppError('not_found', 'there is no such clip')
+  return clip
 }

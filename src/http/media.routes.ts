@@ -5,24 +5,19 @@ import { clipPlaylist } from '../capture/clip-playlist.ts'
 import { openBytes, openClip, type OpenDeps } from '../capture/open-clip.ts'
 import type { ClipWithFile } from '../clip/clip.repo.ts'
 import { AppError } from '../errors.ts'
-import type { VerifyToken } from '../livekit/access-token.ts'
 import { initSegment } from '../media/fragmented-mp4.ts'
-import { assertOwnsClip, bearerToken } from './access.ts'
 import { requireClip } from './clips.routes.ts'
-import type { MediaTokens } from './media-token.ts'
+import { assertMayPlayClip, type MediaAccessDeps } from './media-access.ts'
 import { serveBytes, type Served } from './serve-bytes.ts'
 
-export interface MediaRoutesDeps extends OpenDeps {
-  tokens: MediaTokens
-  verifyToken: VerifyToken
-}
+export interface MediaRoutesDeps extends OpenDeps, MediaAccessDeps {}
 
 /** What a player asks for: allowed by the signature in the link, or by the caller's own token. */
 export function mediaRoutes(deps: MediaRoutesDeps): Router {
   const router = Router()
   const playable = async (req: Request, id: string) => {
     const clip = await requireClip(deps.db, id)
-    await assertMayPlay(deps, req, clip)
+    await assertMayPlayClip(deps, req, clip)
     if (clip.status === 'failed') throw new AppError('not_found', clip.error ?? 'this clip failed')
     return clip
   }
@@ -65,18 +60,6 @@ export function mediaRoutes(deps: MediaRoutesDeps): Router {
     })
   })
   return router
-}
-
-async function assertMayPlay(deps: MediaRoutesDeps, req: Request, clip: ClipWithFile): Promise<void> {
-  const { token } = req.query
-  if (typeof token === 'string') {
-    if (deps.tokens.verify(`clip:${clip.id}`, token)) return
-    throw new AppError('unauthorized', 'token: this link has expired or is for something else')
-  }
-  const bearer = bearerToken(req)
-  if (bearer === undefined)
-    throw new AppError('unauthorized', 'a link with its token, or an Authorization header, is needed')
-  assertOwnsClip(await deps.verifyToken(bearer), clip)
 }
 
 /** The same bytes, name and ETag whether they are a file yet or not. */
@@ -125,5 +108,6 @@ function fileName(clip: ClipWithFile): string {
   const minute = clip.from_at.toISOString().slice(0, 16).replace('T', ' ').replace(':', '.')
   const name = clip.title ?? `${clip.user_id} ${minute}`
   // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
-  return `${name.replace(/[\u0000-\u001f\u007f/\\:*?"<>|]/g, '_').slice(0, 120)}.mp4`
+  const clean = name.toWellFormed().replace(/[\u0000-\u001f\u007f/\\:*?"<>|]/g, '_')
+  return `${[...clean].slice(0, 120).join('')}.mp4`
 }

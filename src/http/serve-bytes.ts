@@ -10,6 +10,8 @@ export interface Served {
   etag: string
   type: string
   disposition: string
+  /** For ever, unless it says otherwise. */
+  cacheControl?: string
   /** The bytes `[start, end)`. */
   read(start: number, end: number): Readable
 }
@@ -23,7 +25,7 @@ export async function serveBytes(req: Request, res: Response, file: Served): Pro
   res.set({
     ETag: file.etag,
     'Accept-Ranges': 'bytes',
-    'Cache-Control': 'private, max-age=31536000, immutable',
+    'Cache-Control': file.cacheControl ?? 'private, max-age=31536000, immutable',
     'Content-Disposition': file.disposition,
   })
   res.type(file.type)

@@ -1,4 +1,4 @@
-import { Router } from 'express'
+import { Router, type Request } from 'express'
 import { z } from 'zod'
 import { describeBuffer } from '../capture/describe-buffer.ts'
 import { SESSION_STATUSES, type Session } from '../db/schema.ts'
@@ -9,38 +9,38 @@ import { findSession, listSessionsWithBuffer } from '../session/session.repo.ts'
 import { startByHand, stopByHand, type ByHandDeps } from '../session/by-hand.ts'
 import { QUALITIES } from '../config.ts'
 import { actingUser, assertActsFor, assertSeesRoom, callerOf } from './access.ts'
-import { presentSession } from './present.ts'
+import { communityName, roomName, userName } from './inputs.ts'
+import type { Presenter } from './present.ts'
 
 export interface SessionRoutesDeps extends ByHandDeps {
   db: Db
+  presenterFor: (req: Request) => Presenter
 }
 
-const room = z.string('the name of a room').min(1, 'the name of a room').max(512)
-
-const listQuery = z.object({
-  room,
+export const sessionListQuery = z.object({
+  room: roomName,
   status: z.enum(SESSION_STATUSES, `one of ${SESSION_STATUSES.join(', ')}`).optional(),
 })
 
-const startBody = z.strictObject({
-  room,
-  userId: z.string().min(1).max(512).optional(),
-  communityId: z.string().min(1).max(200).optional(),
+export const startBody = z.strictObject({
+  room: roomName,
+  userId: userName.optional(),
+  communityId: communityName.optional(),
   quality: z.enum(QUALITIES, `one of ${QUALITIES.join(', ')}`).optional(),
 })
 
 /** `/v1/sessions`: what is being kept, and starting and stopping it by hand. */
 export function sessionRoutes(deps: SessionRoutesDeps): Router {
   const router = Router()
-  const present = async (session: Session) =>
-    presentSession(session, await describeBuffer(deps.db, session), deps.now())
+  const present = async (req: Request, session: Session) =>
+    deps.presenterFor(req).session(session, await describeBuffer(deps.db, session), deps.now())
 
   router.get('/sessions', async (req, res) => {
-    const query = listQuery.parse(req.query)
+    const query = sessionListQuery.parse(req.query)
     assertSeesRoom(callerOf(res), query.room)
     const found = await listSessionsWithBuffer(deps.db, query.room)
     const wanted = found.filter((session) => query.status === undefined || session.status === query.status)
-    res.json({ sessions: await Promise.all(wanted.map(present)) })
+    res.json({ sessions: await Promise.all(wanted.map((session) => present(req, session))) })
   })
 
   router.post('/sessions', async (req, res) => {
@@ -52,19 +52,19 @@ export function sessionRoutes(deps: SessionRoutesDeps): Router {
     res
       .status(201)
       .location(`/v1/sessions/${session.id}`)
-      .json(await present(session))
+      .json(await present(req, session))
   })
 
   router.get('/sessions/:id', async (req, res) => {
     const session = await requireSession(deps.db, req.params.id)
     assertSeesRoom(callerOf(res), session.room)
-    res.json(await present(session))
+    res.json(await present(req, session))
   })
 
   router.delete('/sessions/:id', async (req, res) => {
     const session = await requireSession(deps.db, req.params.id)
     assertActsFor(callerOf(res), session.room, session.user_id)
-    res.json(await present(await stopByHand(deps, session.id)))
+    res.json(await present(req, await stopByHand(deps, session.id)))
   })
 
   return router

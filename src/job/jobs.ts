@@ -13,6 +13,12 @@ export interface JobPayloads {
   finish_clip: { clipId: string }
   /** Brings a ready clip to rest: the bytes that are served from segments become a file. */
   store_clip: { clipId: string }
+  /** Makes the picture that stands for a clip. */
+  make_poster: { clipId: string }
+  /** Tells one of the operator's webhook URLs, named by its key, of an event. */
+  send_webhook: { eventId: number; urlKey: string }
+  /** Tells the people in a room of an event. */
+  tell_room: { eventId: number }
   /** Deletes a buffer whose grace is over. */
   purge_session: { sessionId: string }
 }
@@ -26,16 +32,24 @@ export const MAX_ATTEMPTS: Record<JobName, number> = {
   stop_stray: 25,
   finish_clip: 25,
   store_clip: 25,
+  // Whoever asks for a poster that is not there makes it.
+  make_poster: 3,
+  // The last try is 28 hours after the first.
+  send_webhook: 14,
+  tell_room: 4,
   purge_session: 25,
 }
 
 /** An egress call can take half a minute, and a clip's deadline must not wait for it: each has its own queue. */
-const QUEUE: Record<JobName, 'egress' | 'clips'> = {
+const QUEUE: Record<JobName, 'egress' | 'clips' | 'posters' | 'webhooks' | 'rooms'> = {
   start_egress: 'egress',
   stop_egress: 'egress',
   stop_stray: 'egress',
   finish_clip: 'clips',
   store_clip: 'clips',
+  make_poster: 'posters',
+  send_webhook: 'webhooks',
+  tell_room: 'rooms',
   purge_session: 'egress',
 }
 
@@ -49,7 +63,8 @@ export interface EnqueueOptions {
 
 /**
  * Adds a job, within the caller's transaction if `db` is one. A session's egress jobs
- * run one at a time, on whichever instance, and so do those of its clips.
+ * run one at a time, on whichever instance, and so do those of its clips; webhooks do so
+ * for each URL, whose key stands for the session.
  */
 export async function enqueue<N extends JobName>(
   db: Db,

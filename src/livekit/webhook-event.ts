@@ -1,6 +1,7 @@
 import { ParticipantInfo_Kind, TrackSource } from '@livekit/protocol'
-import { TokenVerifier, WebhookEvent, WebhookReceiver } from 'livekit-server-sdk'
+import { WebhookEvent, WebhookReceiver, type TokenVerifier } from 'livekit-server-sdk'
 import { AppError } from '../errors.ts'
+import { createVerifiers, unverifiedClaims, type ApiKey } from './access-token.ts'
 import { instantOf } from './track-version.ts'
 import { readEgressInfo, type EgressFacts } from './egress-facts.ts'
 
@@ -23,18 +24,21 @@ export interface LivekitEvent {
 export type ReceiveWebhook = (rawBody: string, authorization: string | undefined) => Promise<LivekitEvent>
 
 /**
- * Verifies a webhook's signature over its raw bytes (contract section 6) and reads it.
- * Throws `bad_signature`, or `invalid_request` for a signed body that is no webhook.
+ * Verifies a webhook's signature over its raw bytes (contract section 6), by whichever of
+ * the keys it names, and reads it. Throws `bad_signature`, or `invalid_request` for a
+ * signed body that is no webhook.
  */
-export function createWebhookReceiver(
-  livekit: { apiKey: string; apiSecret: string },
-  egressPath: string,
-): ReceiveWebhook {
-  const receiver = new WebhookReceiver(livekit.apiKey, livekit.apiSecret)
-  const verifier = new TokenVerifier(livekit.apiKey, livekit.apiSecret)
+export function createWebhookReceiver(livekit: { keys: ApiKey[] }, egressPath: string): ReceiveWebhook {
+  const verifiers = createVerifiers(livekit.keys)
+  const receivers = new Map(
+    livekit.keys.map(({ apiKey, apiSecret }) => [apiKey, new WebhookReceiver(apiKey, apiSecret)]),
+  )
   return async (rawBody, authorization) => {
+    const issuer = issuerOf(authorization)
+    const receiver = receivers.get(issuer)
+    if (!receiver) throw new AppError('bad_signature', 'the Authorization header names no API key that is in use here')
     const event = await receiver.receive(rawBody, authorization).catch(async (cause: unknown) => {
-      const signed = authorization !== undefined && (await isSignedBy(verifier, authorization))
+      const signed = await isSignedBy(verifiers.get(issuer), authorization)
       if (signed && !decodes(rawBody))
         throw new AppError('invalid_request', 'the body is no LiveKit webhook', { cause })
       throw new AppError('bad_signature', 'the Authorization header does not sign this body', { cause })
@@ -43,8 +47,16 @@ export function createWebhookReceiver(
   }
 }
 
-async function isSignedBy(verifier: TokenVerifier, token: string): Promise<boolean> {
-  return verifier.verify(token).then(
+function issuerOf(token: string | undefined): string {
+  try {
+    return unverifiedClaims(token ?? '').issuer
+  } catch {
+    return ''
+  }
+}
+
+async function isSignedBy(verifier: TokenVerifier | undefined, token = ''): Promise<boolean> {
+  return (verifier?.verify(token) ?? Promise.reject(new Error('no key'))).then(
     () => true,
     () => false,
   )

@@ -68,9 +68,9 @@ describe('bad input', () => {
     it('is refused with 401 without a token, or with one that is no token, or signed by somebody else', async () => {
       const path = `/v1/sessions?room=${ROOM}`
       expectProblem(await share.call('GET', path), 401, 'unauthorized')
-      expectProblem(await share.call('GET', path, { token: 'a.b.c' }), 401, 'unauthorized')
+      expectProblem(await share.call('GET', path, { token: 'a.b.c' }), 401, 'token_malformed')
       const forged = `${alice.slice(0, -4)}AAAA`
-      expectProblem(await share.call('GET', path, { token: forged }), 401, 'unauthorized')
+      expectProblem(await share.call('GET', path, { token: forged }), 401, 'token_signature')
     })
 
     it('is refused with 404 for a session, a clip or a route that is not there', async () => {
@@ -85,8 +85,8 @@ describe('bad input', () => {
       const bob = await memberToken('bob', ROOM)
       const stranger = await memberToken(USER, 'another-room')
       expectProblem(await capture({ lastSeconds: 5 }, bob), 403, 'forbidden')
-      expectProblem(await capture({ lastSeconds: 5 }, stranger), 403, 'forbidden')
-      expectProblem(await share.call('GET', `/v1/sessions?room=${ROOM}`, { token: stranger }), 403, 'forbidden')
+      expectProblem(await capture({ lastSeconds: 5 }, stranger), 403, 'other_room')
+      expectProblem(await share.call('GET', `/v1/sessions?room=${ROOM}`, { token: stranger }), 403, 'other_room')
       expectProblem(await capture({ lastSeconds: 5, userId: 'carol' }, alice), 403, 'forbidden')
       const admin = await adminToken('mod', ROOM)
       expectProblem(await capture({ lastSeconds: 5, userId: 'carol' }, admin), 403, 'forbidden')

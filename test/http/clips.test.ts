@@ -66,7 +66,7 @@ describe('the clips of a user', () => {
     expect(second.body).to.include({ hasMore: false, total: first.body.total })
     expect((await share.call('GET', '/v1/clips?limit=0', { token })).status).to.equal(400)
     const others = await share.call('GET', '/v1/clips', { token: await memberToken('bob', ROOM) })
-    expect(others.body).to.deep.equal({ clips: [], total: 0, hasMore: false })
+    expect(others.body).to.deep.equal({ clips: [], total: 0, hasMore: false, nextCursor: null })
   })
 
   it('are made once for one idempotency key, also when asked for twice at once', async () => {

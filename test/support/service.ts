@@ -95,6 +95,7 @@ function environment(options: TestServiceOptions, database: TestDatabase, dataPa
     DATABASE_URL: database.url,
     REPLAY_DATA_PATH: dataPath,
     REPLAY_MIN_FREE_BYTES: '0',
+    REPLAY_CAPTURES_PER_MINUTE: '1000000',
     PORT: '0',
     ...options.env,
   }

@@ -1,0 +1,8 @@
+import type { Trx } from '../db/connect.ts'
+import { enqueue } from '../job/jobs.ts'
+
+/** A clip is ready: it comes to rest, and gets its poster. */
+export async function askToStore(trx: Trx, sessionId: string, clipId: string): Promise<void> {
+  await enqueue(trx, 'store_clip', sessionId, { clipId }, { key: `store:${clipId}` })
+  await enqueue(trx, 'make_poster', sessionId, { clipId }, { key: `poster:${clipId}` })
+}

@@ -1,0 +1,64 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { Readable } from 'node:stream'
+import { AppError } from '../errors.ts'
+
+/** A JPEG of the first picture that an MP4 shows. Throws `ffmpeg_failed`. */
+export type MakeStill = (mp4: Readable) => Promise<Buffer>
+
+const WIDTH = 640
+const TIME_LIMIT_MS = 15_000
+const LARGEST_STILL = 4 * 1024 * 1024
+
+/** Nothing from outside is among them: what is looked at comes through a pipe, and goes through one. */
+const ARGUMENTS = [
+  ...['-hide_banner', '-loglevel', 'error', '-nostdin', '-threads', '1', '-f', 'mov', '-i', 'pipe:0'],
+  ...['-map', '0:v:0', '-frames:v', '1', '-vf', `scale=${WIDTH}:-2:out_range=pc,format=yuvj420p`, '-threads', '1'],
+  ...['-c:v', 'mjpeg', '-q:v', '4', '-f', 'image2pipe', 'pipe:1'],
+]
+
+/** `ffmpegPath` is asked for when the first still is made. */
+export function createStillMaker(ffmpegPath: string | undefined): MakeStill {
+  return async (mp4) => {
+    try {
+      return await runFfmpeg(ffmpegPath ?? (await bundledFfmpeg()), mp4)
+    } finally {
+      mp4.destroy()
+    }
+  }
+}
+
+async function bundledFfmpeg(): Promise<string> {
+  return (await import('@ffmpeg-installer/ffmpeg')).default.path
+}
+
+async function runFfmpeg(path: string, mp4: Readable): Promise<Buffer> {
+  const child = spawn(path, ARGUMENTS, {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    timeout: TIME_LIMIT_MS,
+    killSignal: 'SIGKILL',
+  })
+  const still: Buffer[] = []
+  let size = 0
+  let said = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    size += chunk.length
+    if (size <= LARGEST_STILL) still.push(chunk)
+  })
+  child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-1000)))
+  // It closes its end as soon as it has its picture.
+  child.stdin.on('error', () => mp4.destroy())
+  let unreadable: unknown
+  mp4.on('error', (error) => {
+    unreadable = error
+    child.stdin.end()
+  })
+  mp4.pipe(child.stdin)
+  const [code] = (await once(child, 'close').catch((error: unknown) => [error])) as unknown[]
+  if (unreadable !== undefined) throw unreadable
+  if (code !== 0 || size === 0) {
+    const cause = code instanceof Error ? code : new Error(`ffmpeg ended with ${String(code)}: ${said.trim()}`)
+    throw new AppError('ffmpeg_failed', 'no picture could be made of this', { cause })
+  }
+  return Buffer.concat(still)
+}
