@@ -1,4 +1,4 @@
-import type { Coverage, GapReason } from '../db/schema.ts'
+import type { ClockSource, Coverage, GapReason } from '../db/schema.ts'
 import type { TickRange } from '../media/timeline.ts'
 import {
   isLongEnough,
@@ -24,8 +24,16 @@ export function describeCoverage(timelines: SessionTimeline[], from: Date, to: D
     coveredSeconds: secondsOf(shown),
     gaps: gaps.map((gap) => ({ from: isoOf(gap.fromTicks), to: isoOf(gap.toTicks), reason: gap.reason })),
     complete: gaps.length === 0,
-    clock: timelines.every(({ clock }) => clock === 'measured') ? 'measured' : 'estimated',
+    ...clockOf(timelines),
   }
+}
+
+/** Contract section 9: `startedAt` is right to 25 ms; what egress's own clock says is 613 to 1077 ms late, taken as 700. */
+const CLOCK_ERROR_MS: Record<ClockSource, number> = { measured: 25, estimated: 400 }
+
+function clockOf(timelines: SessionTimeline[]): Pick<Coverage, 'clock' | 'clockErrorMs'> {
+  const clock = timelines.every((timeline) => timeline.clock === 'measured') ? 'measured' : 'estimated'
+  return { clock, clockErrorMs: CLOCK_ERROR_MS[clock] }
 }
 
 /** An instant of the wall clock, in ticks since 1970, as it is said to clients. */

@@ -69,15 +69,6 @@ export function contentKey({ spans, pins, sizeBytes }: Plan): string {
 }
 
 function emptyCoverage(from: Date, to: Date): Coverage {
-  const [requestedFrom, requestedTo] = [from.toISOString(), to.toISOString()]
-  return {
-    requestedFrom,
-    requestedTo,
-    coveredFrom: requestedFrom,
-    coveredTo: requestedFrom,
-    coveredSeconds: 0,
-    gaps: [{ from: requestedFrom, to: requestedTo, reason: 'not_yet' }],
-    complete: false,
-    clock: 'estimated',
-  }
+  const gaps = [{ from: from.toISOString(), to: to.toISOString(), reason: 'not_yet' as const }]
+  return { ...describeCoverage([], from, to, []), gaps, clock: 'estimated' }
 }

@@ -123,6 +123,8 @@ export interface Coverage {
   gaps: { from: string; to: string; reason: GapReason }[]
   complete: boolean
   clock: ClockSource
+  /** How far these instants may be off, in ms. */
+  clockErrorMs: number
 }
 
 /** A stretch of one session that a clip shows, in ticks of its media time; a clip is its spans, one after the other. */
