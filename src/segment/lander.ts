@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { Stop } from '../job/stop.ts'
-import type { ClosedSegment, LandedFile } from './land-segment.ts'
+import { landSegment, type ClosedSegment, type LandedFile, type Reached } from './land-segment.ts'
 
 /*
  * Segments are taken apart in a thread of their own. Their bytes pass through memory
@@ -32,6 +32,14 @@ const LIMITS = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 64 }
 interface Pending {
   resolve: (landed: LandedFile | undefined) => void
   reject: (error: Error) => void
+}
+
+/** Without a thread, for who must know how far it came. */
+export function createLanderHere(reached: Reached): Lander {
+  return {
+    land: (bufferPath, sessionId, closed) => landSegment({ bufferPath, sessionId, reached }, closed),
+    stop: async () => undefined,
+  }
 }
 
 /** Starts with the first segment, and again after a crash, which fails what was under way. */

@@ -177,6 +177,8 @@ async function fill(
   }))
   await Promise.all(rows.map((row) => writeFile(join(directory, row.file_name), Buffer.alloc(bytes))))
   await db.insertInto('segments').values(rows).execute()
+  const frames = rows.map(({ session_id, sequence }) => ({ session_id, sequence, frame_index: Buffer.from('made up') }))
+  if (!isMarked) await db.insertInto('segment_frames').values(frames).execute()
 }
 
 async function pin(db: Db, sessionId: string, sequences: number[]): Promise<string> {

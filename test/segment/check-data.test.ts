@@ -57,9 +57,6 @@ describe('check-data', () => {
   async function addBuffer(count: number): Promise<string> {
     const id = await buffer.addSession({ node: 'here' })
     await buffer.fill(id, count)
-    const rows = await buffer.rows(id)
-    const frames = rows.map(({ session_id, sequence }) => ({ session_id, sequence, frame_index: Buffer.from('x') }))
-    await buffer.db.insertInto('segment_frames').values(frames).execute()
     return id
   }
 
