@@ -7,6 +7,7 @@ import { makePoster } from './capture/clip-poster.ts'
 import { createRecent } from './capture/recent.ts'
 import { createStillMaker } from './capture/still.ts'
 import { storeClip } from './capture/store-clip.ts'
+import { sweepStorage } from './check-data/storage-checks.ts'
 import { systemNow, type Now } from './clock.ts'
 import type { Config } from './config.ts'
 import { createDb, createPool, type Db } from './db/connect.ts'
@@ -28,7 +29,8 @@ import { createWebhookReceiver } from './livekit/webhook-event.ts'
 import { errorFields, type Log } from './log.ts'
 import { retainSegments, sweepBuffers, sweepUnknown } from './segment/care.ts'
 import { assertFreeSpace, createDiskWatch, readDisk } from './segment/full-disk.ts'
-import { createLander } from './segment/lander.ts'
+import type { Reached } from './segment/land-segment.ts'
+import { createLander, createLanderHere } from './segment/lander.ts'
 import { purgeSession } from './segment/purge-session.ts'
 import { createTurns } from './segment/turns.ts'
 import { startWatcher, type Watcher } from './segment/watcher.ts'
@@ -46,6 +48,8 @@ import { stopEgress, stopStray } from './session/stop-egress.ts'
 export interface Overrides {
   now?: Now
   log: Log
+  /** Lands in this thread, and is told of each step that a kill may follow. */
+  reached?: Reached
 }
 
 export interface Service {
@@ -58,6 +62,7 @@ export interface Service {
     | 'retain_segments'
     | 'sweep_buffers'
     | 'sweep_unknown'
+    | 'sweep_storage'
     | 'watch_disk'
     | 'sweep_orphans'
     | 'tell_events'
@@ -72,7 +77,7 @@ export interface Service {
  * Starts everything, in this order: database, tables, watcher with its back-fill, jobs,
  * schedules, HTTP. What was started is stopped in reverse, also when a later part fails.
  */
-export async function startService(config: Config, { now = systemNow, log }: Overrides): Promise<Service> {
+export async function startService(config: Config, { now = systemNow, log, reached }: Overrides): Promise<Service> {
   const stops: Stop[] = []
   const stop = () => stopAll(stops, log)
   try {
@@ -94,10 +99,10 @@ export async function startService(config: Config, { now = systemNow, log }: Ove
         log.warn('waiting clips not finished yet', { sessionId, ...errorFields(error) })
       })
     }
-    const lander = createLander()
+    const lander = reached ? createLanderHere(reached) : createLander()
     stops.push(() => lander.stop())
     watcher = await startWatcher(
-      { ...deps, turns: createTurns(4), land: lander.land, onAwaited },
+      { ...deps, turns: createTurns(4), land: lander.land, onAwaited, reached },
       { polling: config.watchPolling },
     )
     stops.push(() => watcher.stop())
@@ -112,7 +117,7 @@ export async function startService(config: Config, { now = systemNow, log }: Ove
       unlisten()
     })
 
-    const retention = { ...deps, forget }
+    const retention = { ...deps, forget, reached }
     stops.push(await startJobs({ pool, connectionString, log }, jobTable(deps, retention)))
     const schedules = {
       reconcile: createReconcile(deps),
@@ -120,6 +125,7 @@ export async function startService(config: Config, { now = systemNow, log }: Ove
       retain_segments: () => retainSegments(retention),
       sweep_buffers: () => sweepBuffers(retention),
       sweep_unknown: () => sweepUnknown(retention),
+      sweep_storage: () => sweepStorage(deps),
       watch_disk: createDiskWatch(retention),
       sweep_orphans: () => sweepOrphans(deps),
       tell_events: () => tellEvents(deps),
@@ -200,6 +206,7 @@ function scheduleTable(run: Service['schedules'], node: string): Schedule[] {
     { name: `retain_segments@${node}`, when: '* * * * *', run: run.retain_segments, atStart: true },
     { name: `sweep_buffers@${node}`, when: '30 * * * * *', run: run.sweep_buffers, atStart: true },
     { name: `sweep_unknown@${node}`, when: '17 * * * *', run: run.sweep_unknown },
+    { name: `sweep_storage@${node}`, when: '27 * * * *', run: run.sweep_storage },
     { name: `watch_disk@${node}`, when: '*/10 * * * * *', run: run.watch_disk },
     { name: 'tell_events', when: '* * * * *', run: run.tell_events, atStart: true },
     { name: 'sweep_events', when: '23 * * * *', run: run.sweep_events },
