@@ -29,26 +29,28 @@ export async function makeCaptureMaterial(directory: string): Promise<string> {
 }
 
 async function encodeLoop(file: string): Promise<void> {
-  const noise = `testsrc2=s=1920x1080:r=60:d=${LOOP_SECONDS},noise=alls=12:allf=t`
-  const sound = `sine=f=440:r=44100:d=${LOOP_SECONDS}`
-  await run(ffmpegInstaller.path, [
-    ...['-hide_banner', '-loglevel', 'error', '-y', '-f', 'lavfi', '-i', noise, '-f', 'lavfi', '-i', sound],
-    ...['-c:v', 'libx264', '-preset', 'veryfast', '-profile:v', 'main', '-pix_fmt', 'yuv420p', '-bf', '3'],
-    ...['-b:v', '6M', '-maxrate', '6M', '-bufsize', '12M', '-g', '120', '-keyint_min', '120', '-sc_threshold', '0'],
-    ...['-c:a', 'aac', '-b:a', '128k', '-ac', '2', '-muxdelay', '0', '-muxpreload', '0', '-f', 'mpegts', file],
-  ])
+  const picture = `testsrc2=s=1920x1080:r=${FRAMES_PER_SECOND}:d=${LOOP_SECONDS},noise=alls=12:allf=t`
+  const input = `-f lavfi -i ${picture} -f lavfi -i sine=f=440:r=44100:d=${LOOP_SECONDS}`
+  const video =
+    '-c:v libx264 -preset veryfast -profile:v main -pix_fmt yuv420p -bf 3 -b:v 6M -maxrate 6M -bufsize 12M ' +
+    '-g 120 -keyint_min 120 -sc_threshold 0'
+  await ffmpeg(`${input} ${video} -c:a aac -b:a 128k -ac 2 ${NO_DELAY} -f mpegts`, file)
 }
 
 async function cutIntoSegments(loop: string, directory: string): Promise<void> {
   const perLoop = LOOP_SECONDS / SEGMENT_SECONDS
   const frames = Array.from({ length: perLoop - 1 }, (_, n) => (n + 1) * SEGMENT_SECONDS * FRAMES_PER_SECOND)
-  for (let n = 0; n * LOOP_SECONDS < MINUTES * 60; n += 1)
-    await run(ffmpegInstaller.path, [
-      ...['-hide_banner', '-loglevel', 'error', '-y', '-i', loop, '-c', 'copy'],
-      ...['-muxdelay', '0', '-muxpreload', '0', '-output_ts_offset', String(3600 + n * LOOP_SECONDS)],
-      ...['-f', 'segment', '-segment_frames', frames.join(','), '-segment_format', 'mpegts'],
-      ...['-segment_start_number', String(n * perLoop), join(directory, 'seg_%05d.ts')],
-    ])
+  for (let n = 0; n * LOOP_SECONDS < MINUTES * 60; n += 1) {
+    const offset = `${NO_DELAY} -output_ts_offset ${3600 + n * LOOP_SECONDS}`
+    const cut = `-f segment -segment_frames ${frames.join(',')} -segment_format mpegts -segment_start_number ${n * perLoop}`
+    await ffmpeg(`-i ${loop} -c copy ${offset} ${cut}`, join(directory, 'seg_%05d.ts'))
+  }
+}
+
+const NO_DELAY = '-muxdelay 0 -muxpreload 0'
+
+async function ffmpeg(args: string, output: string): Promise<void> {
+  await run(ffmpegInstaller.path, ['-hide_banner', '-loglevel', 'error', '-y', ...args.split(' '), output])
 }
 
 async function countSegments(directory: string): Promise<number> {

@@ -1,11 +1,9 @@
-import { execFile, fork, type ChildProcess } from 'node:child_process'
+import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, copyFile, cp, mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, cp, mkdtemp, open, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { promisify } from 'node:util'
-import ffmpegInstaller from '@ffmpeg-installer/ffmpeg'
 import express from 'express'
 import { AccessToken } from 'livekit-server-sdk'
 import { v7 as uuidv7 } from 'uuid'
@@ -14,6 +12,8 @@ import { startEmbeddedPostgres } from '../src/db/embedded.ts'
 import { migrate } from '../src/db/migrate.ts'
 import { createLog } from '../src/log.ts'
 import { makeCaptureMaterial, MINUTES } from './capture-material.ts'
+import { median, ms, p95, repeat, say, timed } from './measure.ts'
+import { usualPipeline } from './usual-pipeline.ts'
 
 /*
  * `node bench/capture.ts [data path]`: what a capture of 1, 5 and 10 minutes of 1080p60
@@ -21,7 +21,6 @@ import { makeCaptureMaterial, MINUTES } from './capture-material.ts'
  * landed: the wait for the last segment of a live press is not in it.
  */
 
-const run = promisify(execFile)
 const PRESSES = 20
 const KEY = 'bench'
 const SECRET = 'a-secret-that-only-this-bench-knows'
@@ -84,7 +83,7 @@ async function measureCapture(minutes: number): Promise<void> {
     const file = join(directory, 'replays', await storedPath(stored.fileId))
     copied.push(await timed(() => copyFile(file, join(directory, 'copy.mp4'))))
     synced.push(await timed(() => copyAndSync(file)))
-    if (n === 0) usual = await timed(() => usualPipeline(minutes))
+    if (n === 0) usual = await timed(() => usualPipeline(segments, minutes, directory))
     await remove(clip.id)
   }
   say(`${minutes} min: press to ready`, ms(median(ready)), ms(p95(ready)))
@@ -93,34 +92,6 @@ async function measureCapture(minutes: number): Promise<void> {
   say(`${minutes} min: cp / cp and fsync`, ms(median(copied)), ms(median(synced)))
   say(`${minutes} min: at rest : cp and fsync`, (median(rest) / median(synced)).toFixed(2), '')
   say(`${minutes} min: the usual pipeline`, ms(usual), `${(usual / median(ready)).toFixed(0)} x ready`)
-}
-
-/** As such services commonly do it: copy, concat demuxer, faststart, check, hash, move. */
-async function usualPipeline(minutes: number): Promise<void> {
-  const work = join(directory, 'usual')
-  await mkdir(work)
-  const names = (await readdir(segments)).filter((name) => name.endsWith('.ts')).slice(-minutes * 30)
-  for (const name of names) await copyFile(join(segments, name), join(work, name))
-  await writeFile(join(work, 'list.txt'), names.map((name) => `file '${name}'\n`).join(''))
-  const args = ['-f', 'concat', '-safe', '0', '-i', join(work, 'list.txt'), '-c', 'copy', '-movflags', '+faststart']
-  await run(ffmpegInstaller.path, ['-hide_banner', '-loglevel', 'error', '-y', ...args, join(work, 'out.mp4')])
-  await run(ffmpegInstaller.path, [
-    '-hide_banner',
-    '-i',
-    join(work, 'out.mp4'),
-    '-map',
-    '0',
-    '-c',
-    'copy',
-    '-t',
-    '1',
-    '-f',
-    'null',
-    '-',
-  ])
-  await run('sha256sum', [join(work, 'out.mp4')])
-  await rename(join(work, 'out.mp4'), join(directory, 'usual.mp4'))
-  await rm(work, { recursive: true })
 }
 
 async function measureDownloads(): Promise<void> {
@@ -197,10 +168,18 @@ async function addSession(on: Db) {
   await on
     .insertInto('egress_sessions')
     .values({
-      ...{ id, room: 'bench', user_id: 'alice', quality: '1080p', egress_type: 'participant', status: 'ended' },
-      ...{ clock_origin: new Date(origin), clock_source: 'measured', requested_by: 'webhook', ...instants },
+      id,
+      room: 'bench',
+      user_id: 'alice',
+      quality: '1080p',
+      egress_type: 'participant',
+      status: 'ended',
+      clock_origin: new Date(origin),
+      clock_source: 'measured',
+      requested_by: 'webhook',
+      ...instants,
       expires_at: new Date(Date.now() + 3_600_000),
-    } as never)
+    })
     .execute()
   const span = { session_id: id, track_sid: 'TR_bench', shared_from: new Date(origin - 1000), shared_to: ended }
   await on.insertInto('share_spans').values(span).execute()
@@ -242,41 +221,8 @@ async function until<T>(look: () => Promise<T | false>, everyMs = 50): Promise<T
   throw new Error('not seen within a minute')
 }
 
-async function timed(act: () => Promise<unknown>): Promise<number> {
-  const begin = performance.now()
-  await act()
-  return performance.now() - begin
-}
-
-async function repeat(times: number, act: () => Promise<unknown>): Promise<number[]> {
-  const taken: number[] = []
-  for (let n = 0; n < times; n += 1) taken.push(await timed(act))
-  return taken
-}
-
 async function memory(): Promise<[string, string]> {
   const status = await readFile(`/proc/${child.pid}/status`, 'utf8')
   const of = (field: string) => `${(Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1024).toFixed(0)} MB`
   return [of('VmRSS'), of('VmHWM')]
-}
-
-function at(values: number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? NaN
-}
-
-function median(values: number[]): number {
-  return at(values, 0.5)
-}
-
-function p95(values: number[]): number {
-  return at(values, 0.95)
-}
-
-function ms(value: number): string {
-  return `${value.toFixed(value < 100 ? 1 : 0)} ms`
-}
-
-function say(what: string, ...columns: string[]): void {
-  process.stdout.write(`${what.padEnd(44)}${columns.map((column) => column.padStart(16)).join('')}\n`)
 }

@@ -30,8 +30,12 @@ const directory = await mkdtemp(join(tmpdir(), 'livekit-replay-bench-'))
 await chmod(directory, 0o755)
 const log = createLog({ level: 'error', readable: true })
 const postgres = await startEmbeddedPostgres(join(directory, 'postgres'), log)
-// A LiveKit that is away: sessions wait to begin.
-const livekit = createServer((_, res) => res.writeHead(503).end())
+// A LiveKit whose people have all left by the time that it is asked.
+const livekit = createServer((req, res) => {
+  const isGone = req.url?.endsWith('/GetParticipant') === true
+  res.writeHead(isGone ? 404 : 200, { 'content-type': 'application/json' })
+  res.end(isGone ? '{"code":"not_found","msg":"participant does not exist"}' : '{}')
+})
 const livekitPort = await portOf(livekit)
 const free = createServer()
 const port = await portOf(free)
@@ -46,11 +50,12 @@ try {
     const before = await cpuSeconds()
     const fast = await send(port, await makeRequests(mix, count, KEY, `f${mix.length}`), 64)
     const cpu = (await cpuSeconds()) - before
+    while ((await ask('select count(*) from graphile_worker.jobs')) > 0) await pause(500)
     const steady = await send(port, await makeRequests(mix, steadily * 10, KEY, `s${mix.length}`), 64, steadily)
     lines.push(describe(mix, fast, cpu, steady, steadily))
   }
   process.stdout.write(
-    `${cpus().length} cores for service, Postgres and load; ${await committed()} webhooks committed\n`,
+    `${cpus().length} cores for service, Postgres and load; ${await ask('select count(*) from webhook_events')} webhooks committed\n`,
   )
   console.table(lines)
 } finally {
@@ -108,10 +113,10 @@ async function cpuSeconds(): Promise<number> {
   return (user + system) / 100
 }
 
-async function committed(): Promise<number> {
+async function ask(question: string): Promise<number> {
   const client = new pg.Client({ connectionString: postgres.connectionString })
   await client.connect()
-  const { rows } = await client.query<{ count: string }>('select count(*) from webhook_events')
+  const { rows } = await client.query<{ count: string }>(question)
   await client.end()
   return Number(rows[0]?.count)
 }
