@@ -21,6 +21,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   notify: [...FLOOR, 'session', 'clip', 'notify'],
   webhook: [...FLOOR, 'session', 'webhook'],
   segment: [...FLOOR, 'session', 'segment'],
+  'check-data': [...FLOOR, 'segment', 'session', 'clip', 'check-data'],
   capture: [...FLOOR, 'segment', 'session', 'clip', 'capture'],
   http: [...FLOOR, 'session', 'clip', 'webhook', 'segment', 'capture', 'notify', 'http'],
 }
