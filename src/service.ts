@@ -32,6 +32,7 @@ import { assertFreeSpace, createDiskWatch, readDisk } from './segment/full-disk.
 import type { Reached } from './segment/land-segment.ts'
 import { createLander, createLanderHere } from './segment/lander.ts'
 import { purgeSession } from './segment/purge-session.ts'
+import { createLiveConfigs } from './segment/live-buffer.ts'
 import { createTurns } from './segment/turns.ts'
 import { startWatcher, type Watcher } from './segment/watcher.ts'
 import { startEventHub } from './notify/event-hub.ts'
@@ -163,6 +164,7 @@ function createDeps(config: Config, db: Db, now: Now, log: Log) {
     node: config.node,
     bufferPath,
     storagePath,
+    liveConfigs: createLiveConfigs(),
     mediaCache: createClipMediaCache(),
     openCache: createOpenIndexCache(),
     posterCache: createRecent<Buffer>(16),

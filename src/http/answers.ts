@@ -45,7 +45,7 @@ export const sessionAnswer = z
     durationMinutes: z.number(),
     expiresAt: instant.nullable().describe('when its buffer goes'),
     coverage: bufferCoverage,
-    links: z.strictObject({ poster: link }),
+    links: z.strictObject({ playlist: link, poster: link }),
   })
   .meta({ id: 'Session', description: 'One recording of one share: a replay buffer.' })
 

@@ -3,6 +3,7 @@ import helmet from 'helmet'
 import { sql } from 'kysely'
 import type { Config } from '../config.ts'
 import { AppError } from '../errors.ts'
+import type { DiskState } from '../segment/full-disk.ts'
 import type { WebhookDeps } from '../webhook/receive-webhook.ts'
 import { authenticate } from './access.ts'
 import { captureRoutes, type CaptureRoutesDeps } from './captures.routes.ts'
@@ -14,6 +15,7 @@ import { mediaRoutes, type MediaRoutesDeps } from './media.routes.ts'
 import { createMediaTokens } from './media-token.ts'
 import { posterRoutes, type PosterRoutesDeps } from './poster.routes.ts'
 import { createPresenter } from './present.ts'
+import { sessionPlaylistRoutes, type SessionPlaylistDeps } from './session-playlist.routes.ts'
 import { sessionRoutes, type SessionRoutesDeps } from './sessions.routes.ts'
 import { webhookRoutes } from './webhook.routes.ts'
 
@@ -22,9 +24,13 @@ type Routes = ClipRoutesDeps &
   SessionRoutesDeps &
   MediaRoutesDeps &
   PosterRoutesDeps &
+  SessionPlaylistDeps &
   EventRoutesDeps
 
-export type AppDeps = Omit<Routes & WebhookDeps, 'presenterFor' | 'tokens' | 'config'> & { config: Config }
+export type AppDeps = Omit<Routes & WebhookDeps, 'presenterFor' | 'tokens' | 'config'> & {
+  config: Config
+  readDisk: () => Promise<DiskState>
+}
 
 /** Everything that answers HTTP. */
 export function createApp(deps: AppDeps): Express {
@@ -47,10 +53,17 @@ export function createApp(deps: AppDeps): Express {
   })
   app.get('/readyz', async (_req, res) => {
     await sql`select 1`.execute(deps.db)
-    res.json({ status: 'ready', database: 'ok' })
+    // A full disk is no reason to keep webhooks from coming in.
+    const { isFull, ...bytes } = await deps.readDisk()
+    res.json({ status: 'ready', database: 'ok', disk: isFull ? 'full' : 'ok', ...bytes })
   })
   app.use('/webhooks', webhookRoutes(deps))
-  app.use('/v1', mediaRoutes({ ...deps, tokens }), posterRoutes({ ...deps, tokens }))
+  app.use(
+    '/v1',
+    mediaRoutes({ ...deps, tokens }),
+    posterRoutes({ ...deps, tokens }),
+    sessionPlaylistRoutes({ ...deps, tokens }),
+  )
   app.use('/v1', authenticate(deps.verifyToken), express.json({ limit: '64kb' }))
   app.use('/v1', sessionRoutes({ ...deps, presenterFor }))
   app.use('/v1', captureRoutes({ ...deps, presenterFor }), clipRoutes({ ...deps, presenterFor }))

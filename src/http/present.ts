@@ -49,7 +49,7 @@ function sessionJson(session: Session, coverage: BufferCoverage, now: Date, link
     durationMinutes: session.started_at ? Math.round((end.getTime() - session.started_at.getTime()) / 6000) / 10 : 0,
     expiresAt: session.expires_at?.toISOString() ?? null,
     coverage,
-    links: { poster: link('poster.jpg') },
+    links: { playlist: link('playlist.m3u8'), poster: link('poster.jpg') },
   }
 }
 

@@ -57,6 +57,17 @@ export async function listLive(
     .execute()
 }
 
+/** Packed frame indexes of some segments of a session. */
+export async function listFrames(db: Db, sessionId: string, sequences: number[]): Promise<Map<number, Buffer>> {
+  const rows = await db
+    .selectFrom('segment_frames')
+    .select(['sequence', 'frame_index'])
+    .where('session_id', '=', sessionId)
+    .where('sequence', 'in', [-1, ...sequences])
+    .execute()
+  return new Map(rows.map((row) => [row.sequence, row.frame_index]))
+}
+
 /** Which of some segments are marked as deleted. */
 export async function listMarked(db: Db, sessionId: string, sequences: number[]): Promise<number[]> {
   const rows = await db

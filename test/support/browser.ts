@@ -51,7 +51,7 @@ const video = document.querySelector('video')
 const problems = []
 async function load(source) {
   if (source.includes('.m3u8')) {
-    const hls = new Hls()
+    const hls = (window.hls = new Hls())
     hls.on(Hls.Events.ERROR, (_, data) => data.fatal && problems.push(data.details))
     hls.loadSource(source)
     hls.attachMedia(video)
