@@ -56,6 +56,7 @@ export function errorHandler(log: Log): ErrorRequestHandler {
 function sendProblem(res: Response, { code, message, details }: AppError): void {
   const status = STATUS[code]
   if (status === 401) res.set('WWW-Authenticate', 'Bearer')
+  if (code === 'method_not_allowed') res.set('Allow', String(details['allow']))
   if (code === 'database_unavailable') res.set('Retry-After', '1')
   res
     .status(status)

@@ -67,7 +67,7 @@ export function unverifiedClaims(token: string): { issuer: string } {
 function readPart(part: string | undefined): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(Buffer.from(part ?? '', 'base64url').toString())
-    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   } catch {
     throw malformed()
   }

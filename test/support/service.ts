@@ -117,7 +117,7 @@ async function request(url: URL, method: string, { token, body, headers }: CallO
   return {
     status: response.status,
     headers: response.headers,
-    body: isText ? (JSON.parse(bytes.toString()) as unknown) : bytes,
+    body: isText && bytes.length > 0 ? (JSON.parse(bytes.toString()) as unknown) : bytes,
   }
 }
 

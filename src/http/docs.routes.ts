@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs'
+import { Router } from 'express'
+import { renderDocs } from './docs-page.ts'
+import { createOpenApi } from './openapi.ts'
+
+/** What the API is, for programs and for people. Made when it is first asked for. */
+export function docsRoutes(): Router {
+  const router = Router()
+  let made: { json: Record<string, unknown>; html: string } | undefined
+  const document = () => {
+    const json = made?.json ?? createOpenApi(readVersion())
+    made ??= { json, html: renderDocs(json) }
+    return made
+  }
+
+  router.get('/openapi.json', (_req, res) => {
+    res.set('Cache-Control', 'no-cache').json(document().json)
+  })
+  router.get('/docs', (_req, res) => {
+    res.set('Cache-Control', 'no-cache').type('html').send(document().html)
+  })
+  return router
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
