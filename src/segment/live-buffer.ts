@@ -7,7 +7,7 @@ import { unpackFrameIndex } from '../media/frame-index.ts'
 import { placeSegments, type PlacedSegment } from '../media/timeline.ts'
 import { readRange } from '../media/virtual-file.ts'
 import { bufferPathOf } from './buffer-path.ts'
-import { listFrames, listSegments } from './segment.repo.ts'
+import { findReadable, listFrames, listSegments } from './segment.repo.ts'
 import type { BufferSegment } from './live-playlist.ts'
 
 /*
@@ -89,18 +89,7 @@ export async function openSegment(
   session: Session,
   sequence: number,
 ): Promise<LiveFile | undefined> {
-  const row = await deps.db
-    .selectFrom('segments')
-    .innerJoin('segment_frames', (join) =>
-      join
-        .onRef('segment_frames.session_id', '=', 'segments.session_id')
-        .onRef('segment_frames.sequence', '=', 'segments.sequence'),
-    )
-    .select(['start_ms', 'file_name', 'frame_index'])
-    .where('segments.session_id', '=', session.id)
-    .where('segments.sequence', '=', sequence)
-    .where('deleted_at', 'is', null)
-    .executeTakeFirst()
+  const row = await findReadable(deps.db, session.id, sequence)
   if (!row) return undefined
   const { head, length } = segmentFragment(place(sequence, row.frame_index, row.start_ms))
   return fileOf(head, { path: bufferPathOf(deps.bufferPath, session.id, row.file_name), length })

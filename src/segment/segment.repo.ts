@@ -21,13 +21,13 @@ export async function listSequences(db: Db, sessionId: string, some?: number[]):
   return rows.map((row) => row.sequence)
 }
 
-/** The segments that overlap `[fromMs, toMs)` of the session's media time, in order. An index-only scan. */
-export async function listSegments(
-  db: Db,
-  sessionId: string,
-  fromMs: number,
-  toMs: number,
-): Promise<Pick<Segment, 'sequence' | 'start_ms' | 'duration_ms' | 'size_bytes' | 'file_name' | 'unreadable'>[]> {
+/** The segments that overlap `[fromMs, toMs)` of the session's media time, in order. */
+export async function listSegments(db: Db, sessionId: string, fromMs: number, toMs: number) {
+  return rangeQuery(db, sessionId, fromMs, toMs).execute()
+}
+
+/** Answered by `segments_by_time` alone, whatever else is in the table: a test looks at its plan. */
+export function rangeQuery(db: Db, sessionId: string, fromMs: number, toMs: number) {
   return (
     db
       .selectFrom('segments')
@@ -39,7 +39,6 @@ export async function listSegments(
       .where('start_ms', '>=', Math.floor(fromMs) - LONGEST_SEGMENT_MS)
       .where(sql<boolean>`start_ms + duration_ms > ${Math.floor(fromMs)}`)
       .orderBy('start_ms')
-      .execute()
   )
 }
 
@@ -66,6 +65,22 @@ export async function listFrames(db: Db, sessionId: string, sequences: number[])
     .where('sequence', 'in', [-1, ...sequences])
     .execute()
   return new Map(rows.map((row) => [row.sequence, row.frame_index]))
+}
+
+/** A segment whose file is there, with its frame index. */
+export async function findReadable(db: Db, sessionId: string, sequence: number) {
+  return db
+    .selectFrom('segments')
+    .innerJoin('segment_frames', (join) =>
+      join
+        .onRef('segment_frames.session_id', '=', 'segments.session_id')
+        .onRef('segment_frames.sequence', '=', 'segments.sequence'),
+    )
+    .select(['start_ms', 'file_name', 'frame_index'])
+    .where('segments.session_id', '=', sessionId)
+    .where('segments.sequence', '=', sequence)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst()
 }
 
 /** Which of some segments are marked as deleted. */
