@@ -59,6 +59,7 @@ const clipCoverage = z
     gaps: z.array(z.strictObject({ from: instant, to: instant, reason: z.enum(GAP_REASONS) })),
     complete: z.boolean(),
     clock: z.enum(CLOCK_SOURCES),
+    clockErrorMs: z.number().describe('how far these instants may be off'),
   })
   .meta({ id: 'ClipCoverage', description: 'What of the asked-for range a clip shows, and why the rest is missing.' })
 
@@ -125,7 +126,14 @@ export const eventAnswer = z
 export const webhookAnswer = z.strictObject({ effect: z.string() }).meta({ id: 'WebhookEffect' })
 export const healthAnswer = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Health' })
 export const readyAnswer = z
-  .strictObject({ status: z.literal('ready'), database: z.literal('ok') })
+  .strictObject({
+    status: z.literal('ready'),
+    database: z.literal('ok'),
+    disk: z.enum(['ok', 'full']),
+    bufferFreeBytes: bytes,
+    storageFreeBytes: bytes,
+    minFreeBytes: bytes,
+  })
   .meta({ id: 'Readiness' })
 
 export type SessionAnswer = z.output<typeof sessionAnswer>

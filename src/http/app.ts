@@ -9,11 +9,13 @@ import { authenticate } from './access.ts'
 import { captureRoutes, type CaptureRoutesDeps } from './captures.routes.ts'
 import { clipRoutes, type ClipRoutesDeps } from './clips.routes.ts'
 import { allowOrigins } from './cors.ts'
+import { docsRoutes } from './docs.routes.ts'
 import { errorHandler } from './errors.ts'
 import { eventRoutes, type EventRoutesDeps } from './events.routes.ts'
 import { mediaRoutes, type MediaRoutesDeps } from './media.routes.ts'
 import { createMediaTokens } from './media-token.ts'
 import { posterRoutes, type PosterRoutesDeps } from './poster.routes.ts'
+import { methodsOf } from './operations.ts'
 import { createPresenter } from './present.ts'
 import { sessionPlaylistRoutes, type SessionPlaylistDeps } from './session-playlist.routes.ts'
 import { sessionRoutes, type SessionRoutesDeps } from './sessions.routes.ts'
@@ -57,6 +59,7 @@ export function createApp(deps: AppDeps): Express {
     const { isFull, ...bytes } = await deps.readDisk()
     res.json({ status: 'ready', database: 'ok', disk: isFull ? 'full' : 'ok', ...bytes })
   })
+  app.use(docsRoutes())
   app.use('/webhooks', webhookRoutes(deps))
   app.use(
     '/v1',
@@ -68,9 +71,14 @@ export function createApp(deps: AppDeps): Express {
   app.use('/v1', sessionRoutes({ ...deps, presenterFor }))
   app.use('/v1', captureRoutes({ ...deps, presenterFor }), clipRoutes({ ...deps, presenterFor }))
   app.use('/v1', eventRoutes({ ...deps, presenterFor }))
-  app.use((req) => {
-    throw new AppError('not_found', `there is no ${req.method} ${req.path}`)
-  })
+  app.use((req) => refuseUnknown(req.method, req.path))
   app.use(errorHandler(deps.log))
   return app
+}
+
+/** Throws `not_found`, or `method_not_allowed` for what can be called in other ways. */
+function refuseUnknown(method: string, path: string): never {
+  const methods = methodsOf(path)
+  if (methods.length === 0) throw new AppError('not_found', `there is no ${method} ${path}`)
+  throw new AppError('method_not_allowed', `${path} takes ${methods.join(', ')}`, { details: { allow: methods } })
 }

@@ -42,10 +42,19 @@ export function createOpenApi(version: string): Json {
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
-    tags: used.map((name) => ({ name })),
+    tags: used.map((name) => ({ name, description: TAGS[name] })),
     paths,
     components: { schemas, securitySchemes: SECURITY_SCHEMES },
   }
+}
+
+const TAGS: Record<Operation['tag'], string> = {
+  Sessions: 'What is being kept: a session is one recording of one share.',
+  Captures: 'A moment becomes a clip.',
+  Clips: "A user's library.",
+  Media: 'What players and downloaders ask for, by the links that clips and sessions come with.',
+  Events: 'What happens, told at once.',
+  Service: 'The service itself.',
 }
 
 const SECURITY_SCHEMES = {

@@ -48,6 +48,8 @@ export interface TestServiceOptions {
   env?: Record<string, string>
   database?: TestDatabase
   dataPath?: string
+  /** Another service's, when two are to agree on what time it is. */
+  clock?: { offsetMs: number }
 }
 
 /** A service with its own database and disk, beside whatever LiveKit answers at this URL. */
@@ -56,7 +58,7 @@ export async function startTestService(options: TestServiceOptions): Promise<Tes
   const dataPath = options.dataPath ?? (await mkdtemp(join(tmpdir(), 'livekit-replay-test-')))
   const config = { ...parseConfig(environment(options, database, dataPath)), ...options.config }
   const { log, lines } = keepLog()
-  const clock = { offsetMs: 0 }
+  const clock = options.clock ?? { offsetMs: 0 }
   const now = () => new Date(Date.now() + clock.offsetMs)
   let service = await startService(config, { log, now })
   const test: TestService = {
