@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'livekit_unavailable'
   | 'method_not_allowed'
   | 'missing_grant'
+  | 'node_unavailable'
   | 'not_found'
   | 'not_sharing'
   | 'other_room'

@@ -1,4 +1,3 @@
-import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
 import { createClipMediaCache } from './capture/clip-media.ts'
 import { createOpenIndexCache } from './capture/open-clip.ts'
@@ -16,6 +15,7 @@ import { startListener } from './db/listen.ts'
 import { migrate } from './db/migrate.ts'
 import { freeBytes } from './disk.ts'
 import { createApp } from './http/app.ts'
+import { startServer } from './http/server.ts'
 import { migrateJobs, startJobs, type JobTable } from './job/runner.ts'
 import { startSchedules, type Schedule } from './job/schedules.ts'
 import type { Stop } from './job/stop.ts'
@@ -30,6 +30,7 @@ import { errorFields, type Log } from './log.ts'
 import { retainSegments, sweepBuffers, sweepUnknown } from './segment/care.ts'
 import { assertFreeSpace, createDiskWatch, readDisk } from './segment/full-disk.ts'
 import type { Reached } from './segment/land-segment.ts'
+import { joinInstances, ownUrl, type Instances } from './segment/instances.ts'
 import { createLander, createLanderHere } from './segment/lander.ts'
 import { purgeSession } from './segment/purge-session.ts'
 import { createLiveConfigs } from './segment/live-buffer.ts'
@@ -119,7 +120,7 @@ export async function startService(config: Config, { now = systemNow, log, reach
     })
 
     const retention = { ...deps, forget, reached }
-    stops.push(await startJobs({ pool, connectionString, log }, jobTable(deps, retention)))
+    stops.push(await startJobs({ pool, connectionString, log, node: config.node }, jobTable(deps, retention)))
     const schedules = {
       reconcile: createReconcile(deps),
       end_silent: () => endSilentSessions({ ...deps, lookAgain: () => watcher.scan() }),
@@ -136,12 +137,19 @@ export async function startService(config: Config, { now = systemNow, log, reach
     stops.push(startSchedules({ db, now, log }, scheduleTable(schedules, config.node)))
 
     const events = await startEventHub({ ...deps, listener })
-    const app = createApp({ ...deps, listener, events })
-    const server = await listen(createServer(app), config)
-    stops.push(() => close(server))
+    let instances: Instances | undefined
+    const others = {
+      urlOf: (node: string) => instances?.urlOf(node),
+      isAlone: () => instances?.isAlone() ?? true,
+    }
+    const app = createApp({ ...deps, listener, events, instances: others })
+    const server = await startServer(app, config)
+    stops.push(() => server.stop())
     // First of all: a stream of events would never end by itself.
     stops.push(() => events.stop())
-    return { url: urlOf(server, config), db, schedules, stop }
+    instances = await joinInstances(deps, config.nodeUrl ?? ownUrl(server.url, config.host))
+    stops.push(() => instances.stop())
+    return { url: server.url, db, schedules, stop }
   } catch (error) {
     await stop()
     throw error
@@ -214,35 +222,6 @@ function scheduleTable(run: Service['schedules'], node: string): Schedule[] {
     { name: 'sweep_events', when: '23 * * * *', run: run.sweep_events },
     { name: 'sweep_orphans', when: '7 * * * *', run: run.sweep_orphans },
   ]
-}
-
-async function listen(server: Server, { host, port }: Config): Promise<Server> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
-  return server
-}
-
-function urlOf(server: Server, config: Config): string {
-  const address = server.address()
-  const port = address !== null && typeof address === 'object' ? address.port : config.port
-  const host = config.host === '0.0.0.0' || config.host === '::' ? 'localhost' : config.host
-  return `http://${host}:${port}`
-}
-
-const CLOSE_LIMIT_MS = 5000
-
-/** Lets running requests end, for a while. */
-async function close(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
-  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_LIMIT_MS)
-  await closed
-  clearTimeout(timer)
 }
 
 async function stopAll(stops: Stop[], log: Log): Promise<void> {

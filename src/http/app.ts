@@ -14,6 +14,7 @@ import { errorHandler } from './errors.ts'
 import { eventRoutes, type EventRoutesDeps } from './events.routes.ts'
 import { mediaRoutes, type MediaRoutesDeps } from './media.routes.ts'
 import { createMediaTokens } from './media-token.ts'
+import { passToNode, type PassDeps } from './pass-to-node.ts'
 import { posterRoutes, type PosterRoutesDeps } from './poster.routes.ts'
 import { methodsOf } from './operations.ts'
 import { createPresenter } from './present.ts'
@@ -27,6 +28,7 @@ type Routes = ClipRoutesDeps &
   MediaRoutesDeps &
   PosterRoutesDeps &
   SessionPlaylistDeps &
+  PassDeps &
   EventRoutesDeps
 
 export type AppDeps = Omit<Routes & WebhookDeps, 'presenterFor' | 'tokens' | 'config'> & {
@@ -63,6 +65,7 @@ export function createApp(deps: AppDeps): Express {
   app.use('/webhooks', webhookRoutes(deps))
   app.use(
     '/v1',
+    passToNode(deps),
     mediaRoutes({ ...deps, tokens }),
     posterRoutes({ ...deps, tokens }),
     sessionPlaylistRoutes({ ...deps, tokens }),

@@ -22,6 +22,7 @@ export const STATUS: Record<ErrorCode, number> = {
   livekit_unavailable: 503,
   method_not_allowed: 405,
   missing_grant: 403,
+  node_unavailable: 503,
   not_found: 404,
   not_sharing: 404,
   other_room: 403,

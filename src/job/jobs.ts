@@ -53,6 +53,12 @@ const QUEUE: Record<JobName, 'egress' | 'clips' | 'posters' | 'webhooks' | 'room
   purge_session: 'egress',
 }
 
+/** They need the files of the session's buffer, so they are done by the node that has it. */
+export const NODE_JOBS: readonly JobName[] = ['store_clip', 'make_poster', 'purge_session']
+
+/** What a node's own jobs are called. */
+export const jobOfNode = (name: JobName, node: string) => `${name}@${node}`
+
 export interface EnqueueOptions {
   runAt?: Date
   /** From now on, whatever the database's clock says; instead of `runAt`. */
@@ -64,7 +70,8 @@ export interface EnqueueOptions {
 /**
  * Adds a job, within the caller's transaction if `db` is one. A session's egress jobs
  * run one at a time, on whichever instance, and so do those of its clips; webhooks do so
- * for each URL, whose key stands for the session.
+ * for each URL, whose key stands for the session. What needs files goes to the session's
+ * node, if one has claimed it.
  */
 export async function enqueue<N extends JobName>(
   db: Db,
@@ -77,8 +84,11 @@ export async function enqueue<N extends JobName>(
     options.inMs === undefined
       ? sql`${options.runAt ?? null}`
       : sql`now() + make_interval(secs => ${options.inMs / 1000}::float8)`
+  const identifier = NODE_JOBS.includes(name)
+    ? sql`coalesce((select ${jobOfNode(name, '')}::text || node from egress_sessions where id = ${sessionId}), ${name})`
+    : sql`${name}`
   await sql`select graphile_worker.add_job(
-    ${name}, payload := ${JSON.stringify(payload)}::json, queue_name := ${`${QUEUE[name]}:${sessionId}`},
+    ${identifier}, payload := ${JSON.stringify(payload)}::json, queue_name := ${`${QUEUE[name]}:${sessionId}`},
     run_at := ${runAt}, job_key := ${options.key ?? null}, max_attempts := ${MAX_ATTEMPTS[name]}
   )`.execute(db)
 }

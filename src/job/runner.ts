@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import { Logger, run, runMigrations, type Runner, type TaskList, type WorkerEvents } from 'graphile-worker'
 import type pg from 'pg'
 import { errorFields, type Log } from '../log.ts'
-import { MAX_ATTEMPTS, type JobName, type JobPayloads } from './jobs.ts'
+import { jobOfNode, MAX_ATTEMPTS, NODE_JOBS, type JobName, type JobPayloads } from './jobs.ts'
 import type { Stop } from './stop.ts'
 import { holdWorkerLock } from './worker-lock.ts'
 
@@ -20,6 +20,11 @@ export interface RunnerDeps {
   log: Log
 }
 
+export interface NodeDeps extends RunnerDeps {
+  /** Does this node's own jobs beside those that are anyone's. */
+  node: string
+}
+
 const CONCURRENCY = 8
 const RESTART_MS = 1000
 
@@ -29,7 +34,7 @@ export async function migrateJobs(deps: RunnerDeps): Promise<void> {
 }
 
 /** Works through the jobs until stopped; begins again by itself when the database went away. */
-export async function startJobs(deps: RunnerDeps, jobs: JobTable): Promise<Stop> {
+export async function startJobs(deps: NodeDeps, jobs: JobTable): Promise<Stop> {
   let stopping = false
   let current = await startPool(deps, jobs)
   let waiting: (() => void) | undefined
@@ -61,7 +66,7 @@ export async function startJobs(deps: RunnerDeps, jobs: JobTable): Promise<Stop>
   }
 }
 
-async function startPool(deps: RunnerDeps, jobs: JobTable): Promise<{ runner: Runner; unlock: Stop }> {
+async function startPool(deps: NodeDeps, jobs: JobTable): Promise<{ runner: Runner; unlock: Stop }> {
   const events: WorkerEvents = new EventEmitter()
   const created = new Promise<string>((resolve) => {
     events.once('pool:create', ({ workerPool }) => resolve(workerPool.id))
@@ -74,7 +79,7 @@ async function startPool(deps: RunnerDeps, jobs: JobTable): Promise<{ runner: Ru
     noHandleSignals: true,
     pollInterval: 1000,
     logger: quietLogger(deps.log),
-    taskList: taskList(deps.log, jobs),
+    taskList: taskList(deps, jobs),
     events,
   })
   const unlock = await holdWorkerLock(deps.connectionString, await created, deps.log)
@@ -109,7 +114,7 @@ function nudgeAfterJobs(events: WorkerEvents): void {
   events.on('worker:release', end)
 }
 
-function taskList(log: Log, jobs: JobTable): TaskList {
+function taskList({ log, node }: NodeDeps, jobs: JobTable): TaskList {
   const task = (name: JobName): TaskList[string] => {
     const work = jobs[name] as (payload: unknown, attempt: Attempt) => Promise<unknown>
     return async (payload, { job }) => {
@@ -119,7 +124,10 @@ function taskList(log: Log, jobs: JobTable): TaskList {
     }
   }
   const names = Object.keys(MAX_ATTEMPTS) as JobName[]
-  return Object.fromEntries(names.map((name) => [name, task(name)]))
+  return Object.fromEntries([
+    ...names.map((name) => [name, task(name)] as const),
+    ...NODE_JOBS.map((name) => [jobOfNode(name, node), task(name)] as const),
+  ])
 }
 
 function logFailures(events: WorkerEvents, log: Log): void {

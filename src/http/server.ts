@@ -1,0 +1,36 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { Config } from '../config.ts'
+import type { Stop } from '../job/stop.ts'
+
+const CLOSE_LIMIT_MS = 5000
+
+/** Answers at the configured address, or, for port 0, at any that is free. */
+export async function startServer(
+  app: RequestListener,
+  config: Pick<Config, 'host' | 'port'>,
+): Promise<{ url: string; stop: Stop }> {
+  const server = createServer(app)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(config.port, config.host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  return { url: urlOf(server, config), stop: () => close(server) }
+}
+
+function urlOf(server: Server, { host, port }: Pick<Config, 'host' | 'port'>): string {
+  const address = server.address()
+  const actual = address !== null && typeof address === 'object' ? address.port : port
+  return `http://${host === '0.0.0.0' || host === '::' ? 'localhost' : host}:${actual}`
+}
+
+/** Lets running requests end, for a while. */
+async function close(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_LIMIT_MS)
+  await closed
+  clearTimeout(timer)
+}
