@@ -100,7 +100,7 @@ export const CLIP_OPERATIONS: Operation[] = [
     summary: 'Delete a clip, also one that is being made',
     access: 'token',
     answers: { 200: { description: 'What that freed.', schema: deletedClip } },
-    errors: ['forbidden', 'not_found'],
+    errors: ['forbidden', 'not_found', 'node_unavailable'],
   },
   {
     method: 'get',

@@ -20,7 +20,7 @@ const media = (operation: Pick<Operation, 'path' | 'id' | 'summary' | 'answers'>
   tag: 'Media',
   access: 'link',
   ...operation,
-  errors: ['forbidden', 'not_found', ...(operation.errors ?? [])],
+  errors: ['forbidden', 'not_found', 'node_unavailable', ...(operation.errors ?? [])],
 })
 
 export const downloadQuery = z.object({
@@ -29,7 +29,7 @@ export const downloadQuery = z.object({
 
 const ofSession = (operation: Parameters<typeof media>[0]): Operation => ({
   ...media(operation),
-  errors: ['other_room', 'not_found', ...(operation.errors ?? [])],
+  errors: ['other_room', 'not_found', 'node_unavailable', ...(operation.errors ?? [])],
 })
 
 export const MEDIA_OPERATIONS: Operation[] = [

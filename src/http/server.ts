@@ -4,12 +4,24 @@ import type { Stop } from '../job/stop.ts'
 
 const CLOSE_LIMIT_MS = 5000
 
+/** Who sends a byte a minute keeps a connection for no longer. An answer may take as long as it takes. */
+const REQUEST_LIMITS = {
+  /** Until the header is here. */
+  headersTimeout: 10_000,
+  /** Until all of the request is here. */
+  requestTimeout: 30_000,
+  /** Longer than a load balancer's, so that it is never the one to find a closed connection. */
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 2000,
+}
+
 /** Answers at the configured address, or, for port 0, at any that is free. */
 export async function startServer(
   app: RequestListener,
   config: Pick<Config, 'host' | 'port'>,
+  limits = REQUEST_LIMITS,
 ): Promise<{ url: string; stop: Stop }> {
-  const server = createServer(app)
+  const server = createServer(limits, app)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(config.port, config.host, () => {
