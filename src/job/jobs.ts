@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Db } from '../db/connect.ts'
+import { isOurId } from '../own-id.ts'
 
 /** Every job there is, with its payload. `service.ts` gives each its function; one that is missing does not compile. */
 export interface JobPayloads {
@@ -84,7 +85,8 @@ export async function enqueue<N extends JobName>(
     options.inMs === undefined
       ? sql`${options.runAt ?? null}`
       : sql`now() + make_interval(secs => ${options.inMs / 1000}::float8)`
-  const identifier = NODE_JOBS.includes(name)
+  const isBound = NODE_JOBS.includes(name) && isOurId(sessionId)
+  const identifier = isBound
     ? sql`coalesce((select ${jobOfNode(name, '')}::text || node from egress_sessions where id = ${sessionId}), ${name})`
     : sql`${name}`
   await sql`select graphile_worker.add_job(
