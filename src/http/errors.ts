@@ -82,7 +82,10 @@ function asAppError(error: unknown): AppError | undefined {
 }
 
 function invalidRequest(error: ZodError): AppError {
-  const errors = error.issues.map((issue) => ({ field: issue.path.join('.') || '(body)', message: issue.message }))
+  const errors = error.issues.flatMap((issue) => {
+    if (issue.code === 'unrecognized_keys') return issue.keys.map((field) => ({ field, message: 'is not known here' }))
+    return [{ field: issue.path.join('.') || '(body)', message: issue.message }]
+  })
   const message = errors.map(({ field, message: wrong }) => `${field}: ${wrong}`).join('; ')
   return new AppError('invalid_request', message, { details: { errors } })
 }
