@@ -83,6 +83,19 @@ describe('a capture while its segments are wanted away', () => {
       await assertWhole(made.body.id)
     })
 
+  it('is refused while the disk is full, which readyz tells, and made when there is room again', async () => {
+    const minFreeBytes = share.config.minFreeBytes
+    share.config.minFreeBytes = EVERYTHING * 1000
+    const refused = await capture(5000, 15_000)
+    expect([refused.status, refused.body.code]).to.deep.equal([507, 'storage_full'])
+    const full = await share.call('GET', '/readyz')
+    expect(full.status).to.equal(200)
+    expect(full.body).to.include({ status: 'ready', disk: 'full', minFreeBytes: EVERYTHING * 1000 })
+    share.config.minFreeBytes = minFreeBytes
+    expect((await share.call('GET', '/readyz')).body).to.include({ disk: 'ok' })
+    expect((await capture(5000, 15_000)).status).to.equal(201)
+  })
+
   it('is whole or refused, when both begin at once', async () => {
     const captures = [2000, 8000, 14_000, 20_000, 26_000].map((from) => capture(from, from + 8000))
     const taking = (async () => {

@@ -60,13 +60,17 @@ describe('landing', () => {
   it('does nothing twice, however often a playlist is written', async () => {
     const id = await buffer.addSession()
     const watcher = await buffer.watch()
-    for (const to of [1, 2, 3]) await buffer.land(id, 'participant-stopped', { from: to - 1, to })
-    const rows = await untilRows(id, 3)
+    for (const to of [1, 2, 3]) {
+      await buffer.land(id, 'participant-stopped', { from: to - 1, to })
+      await untilRows(id, to)
+    }
+    const rows = await buffer.rows(id)
     const live = join(buffer.directory(id), 'live.m3u8')
     for (let n = 0; n < 5; n += 1) await writeFile(live, await readFile(live))
     await watcher.scan()
     await watcher.scan()
     expect(await buffer.rows(id)).to.deep.equal(rows)
+    expect(watcher.figures().map(({ sessionId, driftMs }) => [sessionId, driftMs])).to.deep.equal([[id, 0]])
   })
 
   it('keeps what cannot be read, and says why', async () => {
