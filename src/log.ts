@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import winston from 'winston'
 
 export type LogFields = Record<string, unknown>
@@ -20,13 +21,13 @@ const SECRET_KEY = /token|secret|password|authorization|signing/i
  * in both, so nothing from outside can start a line of its own; fields whose name
  * speaks of a secret are withheld.
  */
-export function createLog(options: { level: LogLevel; readable: boolean }): Log {
+export function createLog(options: { level: LogLevel; readable: boolean; output?: Writable }): Log {
   const shape = options.readable ? winston.format.printf(readableLine) : winston.format.json()
   const format = winston.format.combine(winston.format.timestamp(), winston.format(withhold)(), shape)
   return winston.createLogger({
     level: options.level,
     format,
-    transports: [new winston.transports.Console({ stderrLevels: ['error', 'warn', 'info', 'debug'] })],
+    transports: [new winston.transports.Stream({ stream: options.output ?? process.stderr })],
   })
 }
 

@@ -33,7 +33,7 @@ export interface OpenDeps extends MediaDeps {
 /** A clip's bytes, wherever they are: the same before and after it has come to rest. */
 export interface OpenClip extends OpenIndex {
   /** The bytes `[start, end)`. */
-  read(start: number, end: number): Readable
+  read: (start: number, end: number) => Readable
 }
 
 /** For a player's or a downloader's request. A waiting clip opens as far as it has landed. */

@@ -103,9 +103,7 @@ export interface SegmentsTable {
   unreadable: string | null
 }
 
-export interface SegmentFramesTable {
-  session_id: string
-  sequence: number
+export interface SegmentFramesTable extends Pick<SegmentsTable, 'session_id' | 'sequence'> {
   frame_index: Buffer
 }
 
@@ -167,9 +165,7 @@ export interface ClipSessionsTable {
   session_id: string
 }
 
-export interface ClipSegmentsTable {
-  clip_id: string
-  session_id: string
+export interface ClipSegmentsTable extends ClipSessionsTable {
   sequence: number
 }
 
@@ -248,7 +244,6 @@ export type NewSession = Insertable<EgressSessionsTable>
 export type ShareRow = Selectable<SharesTable>
 export type ShareSpan = Selectable<ShareSpansTable>
 export type Segment = Selectable<SegmentsTable>
-export type NewSegment = Insertable<SegmentsTable>
 export type Clip = Selectable<ReplayClipsTable>
 export type Event = Selectable<EventsTable>
 export type StoredFile = Selectable<FilesTable>

@@ -4,7 +4,7 @@ import { systemNow } from '../clock.ts'
 /** One client's server-sent events (WHATWG HTML, 9.2). */
 export interface EventStream {
   send(event: string, id: number | undefined, data: unknown): void
-  end(): void
+  end: () => void
   isClosed(): boolean
   onClose(callback: () => void): void
 }

@@ -12,7 +12,7 @@ const NO_CONTROLS = /^[^\u0000-\u001f\u007f-\u009f]*$/
 const SOMETHING_TO_SEE = /^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$/
 
 /** Characters as a reader counts them, not UTF-16 units: JSON Schema and Postgres count so too. */
-const within = (max: number) => (value: string) => value !== '' && [...value].length <= max
+const within = (max: number) => (value: string) => value !== '' && Array.from(value).length <= max
 
 /** A name of LiveKit's or of a user's making. */
 export const nameText = (what: string, max: number) =>

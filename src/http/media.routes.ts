@@ -109,5 +109,5 @@ function fileName(clip: ClipWithFile): string {
   const name = clip.title ?? `${clip.user_id} ${minute}`
   // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
   const clean = name.toWellFormed().replace(/[\u0000-\u001f\u007f/\\:*?"<>|]/g, '_')
-  return `${[...clean].slice(0, 120).join('')}.mp4`
+  return `${Array.from(clean).slice(0, 120).join('')}.mp4`
 }

@@ -49,8 +49,8 @@ export async function serveBytes(req: Request, res: Response, file: Served): Pro
 
 /** RFC 9110, 13.1.2: the client has these bytes, whatever it says of caches. */
 function isKnown(ifNoneMatch: string | undefined, etag: string): boolean {
-  const known = (ifNoneMatch ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''))
-  return known.includes(etag) || known.includes('*')
+  const known = new Set((ifNoneMatch ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, '')))
+  return known.has(etag) || known.has('*')
 }
 
 function isPrematureClose(error: unknown): boolean {

@@ -180,7 +180,7 @@ describe('a press', () => {
         .executeTakeFirstOrThrow()
       return count === 100
     })
-    const { sizeBytes } = answers[0]?.body
+    const sizeBytes = Number(answers[0]?.body.sizeBytes)
     const quota = await share.call('GET', '/v1/quota', { token })
     expect(quota.body.usedBytes).to.equal(100 * sizeBytes)
     const files = await share.service.db.selectFrom('files').selectAll().execute()

@@ -36,7 +36,7 @@ describe('a clip on its way to rest', () => {
   const download = async (link: string) => Buffer.from(await (await fetch(link)).arrayBuffer())
 
   /** A file where the owner's directory should be: nothing can be written. */
-  async function block(): Promise<() => Promise<void>> {
+  async function blockWriting(): Promise<() => Promise<void>> {
     const folder = join(share.config.storagePath, clipPath({ id: '', user_id: USER }).split('/')[0] ?? '')
     await rm(folder, { recursive: true, force: true })
     await mkdir(share.config.storagePath, { recursive: true })
@@ -46,7 +46,7 @@ describe('a clip on its way to rest', () => {
 
   it('whose file cannot be written is served from its segments, keeps its pins, and is written when it can be', async function () {
     this.timeout(30_000)
-    const unblock = await block()
+    const unblock = await blockWriting()
     const clip = await capture()
     await until('a failed try', () =>
       share.lines.some(({ message }) => message === 'job failed and will be tried again'),
@@ -105,7 +105,7 @@ describe('a clip on its way to rest', () => {
   })
 
   it('is never said to be whole when it is not: a download whose bytes are gone is cut off', async () => {
-    const unblock = await block()
+    const unblock = await blockWriting()
     const clip = await capture()
     for (const name of await readdir(share.directory)) await unlink(join(share.directory, name))
     const failed = await download(clip.links.file).catch((error: Error) => error)

@@ -14,7 +14,7 @@ type CallerName = (typeof CALLERS)[number]
 async function readTable(): Promise<Map<string, Record<CallerName, boolean>>> {
   const text = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
   const section = text.slice(text.indexOf('### Who may do what'), text.indexOf('### Errors'))
-  const rows = section.split('\n').filter((line) => /^\| `/.test(line))
+  const rows = section.split('\n').filter((line) => line.startsWith('| `'))
   return new Map(
     rows.map((line) => {
       const [call = '', ...cells] = line.split('|').flatMap((cell) => (cell.trim() === '' ? [] : [cell.trim()]))
@@ -83,7 +83,7 @@ describe('who may do what', () => {
       'PATCH /v1/clips/{id}': { title: 'renamed' },
       'POST /webhooks/livekit': {},
     }
-    const url = query.size > 0 ? `${path}?${query}` : path
+    const url = query.size > 0 ? `${path}?${query.toString()}` : path
     const token = tokens[caller]
     // A stream never ends: its head is enough.
     const asked = name === 'GET /v1/events' ? 'HEAD' : method

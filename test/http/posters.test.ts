@@ -86,7 +86,7 @@ describe('posters', () => {
   it('are made of the stored file when they got lost', async () => {
     const clip = await capture(4000)
     await until('both files', async () => (await storedFiles()).length === 2)
-    const [poster = ''] = (await storedFiles()).filter((name) => name.endsWith('.jpg'))
+    const poster = (await storedFiles()).find((name) => name.endsWith('.jpg')) ?? ''
     await rm(join(share.config.storagePath, poster))
     await share.restart()
     const link = clip.links.poster.replace(/^http:\/\/[^/]+/, share.url)
