@@ -22,7 +22,7 @@ import {
 import { startSegmentWriter, type StartWriter } from './segment-writer.ts'
 import { MEASURED_TIMING, type Timing } from './timing.ts'
 import { startTwirp } from './twirp.ts'
-import type { SentWebhook } from './webhook-sender.ts'
+import type { PostWebhook, SentWebhook } from './webhook-sender.ts'
 import { createWebhookQueues, sendWebhook, sentWebhooks, stopWebhooks, type WebhookQueues } from './webhook-queue.ts'
 
 /**
@@ -44,6 +44,8 @@ export type SimulatorOptions = {
   /** Of the faults that are left to chance. */
   seed?: number
   timing?: Partial<Timing>
+  /** Delivers webhooks instead of HTTP. */
+  postWebhook?: PostWebhook
 }
 
 export type EgressSnapshot = {
@@ -98,6 +100,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     random: seededRandom(options.seed ?? 1),
     delayMs: timing.webhookDelayMs,
     retryScale: timing.webhookRetryScale,
+    post: options.postWebhook,
   })
   const send = (event: WebhookEvent) => sendWebhook(webhooks, event)
   const rooms = createRooms({ clock, send, roomFinishedMs: timing.roomFinishedMs })

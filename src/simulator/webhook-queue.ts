@@ -3,7 +3,14 @@ import { wait, type SimulatorClock } from './clock.ts'
 import { strikes, type Faults } from './faults.ts'
 import { protoJson } from './protojson.ts'
 import type { Random } from './random.ts'
-import { createWebhookPoster, deliver, MAX_AGE_MS, type SentWebhook, type WebhookKey } from './webhook-sender.ts'
+import {
+  createWebhookPoster,
+  deliver,
+  MAX_AGE_MS,
+  type PostWebhook,
+  type SentWebhook,
+  type WebhookKey,
+} from './webhook-sender.ts'
 
 export type WebhookOptions = {
   clock: SimulatorClock
@@ -14,6 +21,8 @@ export type WebhookOptions = {
   /** Cause to request, measured 5 to 60 ms. */
   delayMs: number
   retryScale: number
+  /** Instead of HTTP, for who wants to see each request in his own process. */
+  post?: PostWebhook | undefined
 }
 
 /** What `sentWebhooks` can look back on. */
@@ -37,7 +46,8 @@ export type WebhookQueues = {
 }
 
 export function createWebhookQueues(options: WebhookOptions): WebhookQueues {
-  const empty = { byKey: new Map(), history: [], poster: createWebhookPoster(), stopped: false }
+  const poster = options.post ? { post: options.post, close: () => {} } : createWebhookPoster()
+  const empty = { byKey: new Map(), history: [], poster, stopped: false }
   return { options, urls: [...options.urls], ...empty }
 }
 
