@@ -63,6 +63,41 @@ describe('the settings', () => {
     ])
   })
 
+  it('take several keys, origins, URLs and proxies, and refuse what is none without saying it', () => {
+    const config = parseConfig({
+      ...LIVEKIT,
+      LIVEKIT_KEYS: 'key: secret\n old :  older-secret \n\n',
+      REPLAY_CORS_ORIGINS: 'https://a.example, http://localhost:3000',
+      REPLAY_WEBHOOK_URLS: 'https://b.example/hook?k=1',
+      TRUST_PROXY: 'loopback, 10.0.0.0/8',
+    })
+    expect(config.livekit.keys).to.deep.equal([
+      { apiKey: 'key', apiSecret: 'secret' },
+      { apiKey: 'old', apiSecret: 'older-secret' },
+    ])
+    expect(config).to.deep.include({
+      corsOrigins: ['https://a.example', 'http://localhost:3000'],
+      webhookUrls: ['https://b.example/hook?k=1'],
+      trustProxy: 'loopback, 10.0.0.0/8',
+    })
+    const trusted = ['true', 'false', '2'].map((text) => parseConfig({ ...LIVEKIT, TRUST_PROXY: text }).trustProxy)
+    expect(trusted).to.deep.equal([true, false, 2])
+    const problems = problemsOf({
+      ...LIVEKIT,
+      LIVEKIT_KEYS: 'hunter2',
+      REPLAY_CORS_ORIGINS: 'https://a.example/path',
+      REPLAY_WEBHOOK_URLS: 'https://user:hunter2@b.example',
+      TRUST_PROXY: 'somebody',
+    })
+    expect(problems.map((problem) => problem.replace(/:.*/, ''))).to.have.members([
+      'LIVEKIT_KEYS',
+      'REPLAY_CORS_ORIGINS',
+      'REPLAY_WEBHOOK_URLS',
+      'TRUST_PROXY',
+    ])
+    expect(problems.join()).not.to.contain('hunter2')
+  })
+
   it('take an empty variable for one that is not set', () => {
     expect(parseConfig({ ...LIVEKIT, PORT: '', DATABASE_URL: '' })).to.include({ port: 8080, databaseUrl: undefined })
   })

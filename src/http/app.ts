@@ -1,4 +1,4 @@
-import express, { type Express, type Request } from 'express'
+import express, { type Express, type NextFunction, type Request, type Response } from 'express'
 import helmet from 'helmet'
 import { sql } from 'kysely'
 import type { Config } from '../config.ts'
@@ -52,6 +52,7 @@ export function createApp(deps: AppDeps): Express {
   const baseUrl = (req: Request) => config.publicUrl ?? `${req.protocol}://${req.host}`
   const presenterFor = (req: Request) => createPresenter(baseUrl(req), tokens)
 
+  app.use(answerOptions)
   app.get('/healthz', (_req, res) => {
     res.json({ status: 'ok' })
   })
@@ -84,4 +85,11 @@ function refuseUnknown(method: string, path: string): never {
   const methods = methodsOf(path)
   if (methods.length === 0) throw new AppError('not_found', `there is no ${method} ${path}`)
   throw new AppError('method_not_allowed', `${path} takes ${methods.join(', ')}`, { details: { allow: methods } })
+}
+
+/** What a path can be called with (RFC 9110, 9.3.7): express would name what one router has. */
+function answerOptions(req: Request, res: Response, next: NextFunction): void {
+  const methods = req.method === 'OPTIONS' ? methodsOf(req.path) : []
+  if (methods.length === 0) next()
+  else res.status(204).set('Allow', methods.join(', ')).end()
 }

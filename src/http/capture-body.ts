@@ -46,8 +46,11 @@ function checkRange(body: RangeFields, context: z.core.$RefinementCtx): void {
   if (body.from && body.to && body.from >= body.to) complain('to', 'later than from')
 }
 
-/** What `checkRange` wants, as JSON Schema says it. */
-const WAYS = [['durationMinutes'], ['lastSeconds'], ['from', 'to']].map((required) => ({ required }))
+/** What `checkRange` wants, as JSON Schema says it: one way, and nothing of the others. */
+const WAYS = [['durationMinutes'], ['lastSeconds'], ['from', 'to']].map((required) => {
+  const others = ['durationMinutes', 'lastSeconds', 'from', 'to'].filter((name) => !required.includes(name))
+  return { required, properties: Object.fromEntries(others.map((name) => [name, false])) }
+})
 
 /** What is captured of one session. */
 export const captureBody = z.strictObject(fields).superRefine(checkRange).meta({ oneOf: WAYS })

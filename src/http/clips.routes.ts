@@ -25,7 +25,7 @@ export const clipListQuery = userQuery.extend({
   offset: wholeNumber(0, 1_000_000).default(0),
   cursor: z
     .string()
-    .max(200)
+    .regex(/^[\w-]{1,200}$/, 'the nextCursor of the page before')
     .optional()
     .describe('`nextCursor` of the page before: stable while clips come and go, instead of `offset`'),
   communityId: communityName.optional(),

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { downloadQuery } from './media.routes.ts'
 import type { Operation, OperationAnswer } from './operation.ts'
 
 const BYTE_HEADERS = { ETag: 'Strong: these bytes never change.', 'Accept-Ranges': '`bytes`' }
@@ -21,10 +21,6 @@ const media = (operation: Pick<Operation, 'path' | 'id' | 'summary' | 'answers'>
   access: 'link',
   ...operation,
   errors: ['forbidden', 'not_found', 'node_unavailable', ...(operation.errors ?? [])],
-})
-
-export const downloadQuery = z.object({
-  download: z.enum(['0', '1']).optional().describe('1: to be saved, and not shown'),
 })
 
 const ofSession = (operation: Parameters<typeof media>[0]): Operation => ({

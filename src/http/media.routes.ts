@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { create as contentDisposition } from 'content-disposition'
 import { Router, type Request, type Response } from 'express'
+import { z } from 'zod'
 import { clipPlaylist } from '../capture/clip-playlist.ts'
 import { openBytes, openClip, type OpenDeps } from '../capture/open-clip.ts'
 import type { ClipWithFile } from '../clip/clip.repo.ts'
@@ -11,6 +12,10 @@ import { assertMayPlayClip, type MediaAccessDeps } from './media-access.ts'
 import { serveBytes, type Served } from './serve-bytes.ts'
 
 export interface MediaRoutesDeps extends OpenDeps, MediaAccessDeps {}
+
+export const downloadQuery = z.object({
+  download: z.enum(['0', '1'], '0 or 1').optional().describe('1: to be saved, and not shown'),
+})
 
 /** What a player asks for: allowed by the signature in the link, or by the caller's own token. */
 export function mediaRoutes(deps: MediaRoutesDeps): Router {
@@ -65,7 +70,7 @@ export function mediaRoutes(deps: MediaRoutesDeps): Router {
 /** The same bytes, name and ETag whether they are a file yet or not. */
 async function serveFile(deps: MediaRoutesDeps, req: Request, clip: ClipWithFile): Promise<Served> {
   if (clip.size_bytes === null) throw new AppError('not_found', 'this clip waits for its last segment')
-  const type = req.query['download'] === '1' ? 'attachment' : 'inline'
+  const type = downloadQuery.parse(req.query).download === '1' ? 'attachment' : 'inline'
   return {
     size: clip.size_bytes,
     etag: `"${clip.id}-${clip.size_bytes.toString(36)}"`,

@@ -51,10 +51,10 @@ describe('the stream of events', () => {
     await share.call('DELETE', `/v1/clips/${clip.id}`, { token })
     await share.call('DELETE', `/v1/sessions/${share.sessionId}`, { token })
     await share.tell('track_unpublished', 'egress_ended')
-    for (const events of [alice, admin, backend, bob]) await events.next('session_ended')
+    for (const events of [alice, admin, backend, bob]) await events.next('session_purged')
     const clipEvents = ['clip_ready', 'clip_stored', 'clip_deleted']
-    expect(alice.names()).to.include.members(['hello', ...clipEvents, 'session_ended'])
-    expect(admin.names()).to.deep.equal(alice.names())
+    expect(alice.names()).to.include.members(['hello', ...clipEvents, 'session_ended', 'session_purged'])
+    for (const { names } of [admin, backend]) expect(names()).to.deep.equal(alice.names())
     expect(bob.names().filter((name) => name.startsWith('clip'))).to.deep.equal([])
     expect(stranger.names()).to.deep.equal(['hello'])
   })
@@ -69,6 +69,20 @@ describe('the stream of events', () => {
     expect((await fetch(data.clip.links.file)).status).to.equal(200)
     const { schemas } = DOCUMENT['components'] as { schemas: Record<string, { required: string[] }> }
     expect(data).to.include.keys(schemas['Event']?.required ?? [])
+  })
+
+  it('tells of a clip that waits, and of one that comes to nothing', async () => {
+    const alice = await follow(token)
+    const headers = { prefer: 'respond-async' }
+    const { body } = await share.call('POST', `/v1/sessions/${share.sessionId}/clips`, {
+      token,
+      headers,
+      body: { lastSeconds: 5 },
+    })
+    await alice.next('clip_waiting', ({ data }) => data.clip.status === 'waiting')
+    await share.tell('track_unpublished', 'egress_ended')
+    const { data } = await alice.next('clip_failed')
+    expect(data.clip).to.include({ id: body.id, status: 'failed', error: 'nothing of the range was recorded' })
   })
 
   it('goes on after Last-Event-ID: what was missed is told, once and in order', async () => {

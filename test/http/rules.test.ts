@@ -145,6 +145,17 @@ describe('the rules of the API', () => {
     ])
   })
 
+  it('say which methods a path takes, to who asks and to who uses another', async () => {
+    const options = await share.call('OPTIONS', '/v1/clips')
+    expect([options.status, options.headers.get('allow')]).to.deep.equal([204, 'POST, GET, HEAD'])
+    const wrong = await share.call('PATCH', '/v1/clips', { token })
+    expect([wrong.status, wrong.body.code, wrong.headers.get('allow')]).to.deep.equal([
+      405,
+      'method_not_allowed',
+      'POST,GET,HEAD',
+    ])
+  })
+
   it('believe X-Forwarded headers only of a proxy that is trusted', async () => {
     const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'replay.example.com' }
     const trusted = await share.call('GET', `/v1/sessions/${share.sessionId}`, { token, headers })
