@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Router, type Request, type Response } from 'express'
 import { z } from 'zod'
+import { finishClip } from '../capture/finish-clip.ts'
 import { captureClip, type CaptureDeps, type CaptureRequest } from '../capture/capture-clip.ts'
 import { listSessionsOfUser } from '../capture/load-timeline.ts'
 import type { Config } from '../config.ts'
@@ -68,6 +69,8 @@ async function answerCapture(
 ): Promise<void> {
   await deps.limit(req, res, request.userId)
   const { id } = await captureClip(deps, request)
+  // What landed while this was committed told nobody yet that it was waited for.
+  await finishClip(deps, id, false)
   const prefer = readPrefer(req.get('prefer'))
   const waitMs = prefer.isAsync ? 0 : Math.min(prefer.waitMs ?? DEFAULT_WAIT_MS, LONGEST_WAIT_MS)
   const clip = await awaitClip(deps, id, waitMs)
