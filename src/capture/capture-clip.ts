@@ -19,7 +19,7 @@ import { askToStore } from './ask-to-store.ts'
 import type { ClipMediaCache } from './clip-media.ts'
 import { describeBuffer } from './describe-buffer.ts'
 import { loadTimelines } from './load-timeline.ts'
-import { contentKey, isAwaited, makePlan, planColumns, type Plan } from './make-plan.ts'
+import { contentKey, expectedBytes, isAwaited, makePlan, planColumns, type Plan } from './make-plan.ts'
 
 /*
  * A capture.
@@ -81,9 +81,10 @@ async function commitCapture(deps: CaptureDeps, trx: Trx, id: string, request: C
   const plan = makePlan(timelines, from, to)
   const waitMs = isAwaited(sessions, timelines, to) ? longestWaitMs(deps, request) : 0
   const isEnough = plan && (plan.coverage.complete || !request.isExact)
-  if (!isEnough && waitMs === 0) throw await notRecorded(deps.db, request, plan)
+  if (!isEnough && waitMs === 0) throw await notRecorded(trx, request, plan)
   if (!(await insertClip(deps, trx, id, request, plan, waitMs > 0))) return false
-  await reserveQuota(trx, userId, plan?.sizeBytes ?? 0, deps.config.quotaBytes)
+  const reserved = waitMs > 0 ? expectedBytes(plan, to) : (plan?.sizeBytes ?? 0)
+  await reserveQuota(trx, userId, reserved, deps.config.quotaBytes)
   await recordClipSessions(trx, id, ids)
   await recordPins(trx, id, plan?.pins ?? [])
   const session = ids.at(-1) ?? ''
@@ -134,7 +135,7 @@ async function insertClip(
     created_at: deps.now(),
     error: null,
     file_id: null,
-    ...planColumns(plan, from, to),
+    ...planColumns(plan, from, to, waits),
     status: waits ? 'waiting' : 'ready',
     size_bytes: waits || !plan ? null : plan.sizeBytes,
   })

@@ -50,14 +50,15 @@ export async function finishClip(deps: CaptureDeps, clipId: string, isDue: boole
 async function growClip(trx: Trx, clip: Clip, plan: Plan | undefined): Promise<FinishOutcome> {
   if (!plan) return 'waiting'
   await recordPins(trx, clip.id, plan.pins)
-  await changeReserved(trx, clip.user_id, plan.sizeBytes - clip.reserved_bytes)
-  await setClip(trx, clip.id, planColumns(plan, clip.requested_from, clip.requested_to))
+  const columns = planColumns(plan, clip.requested_from, clip.requested_to, true)
+  await changeReserved(trx, clip.user_id, columns.reserved_bytes - clip.reserved_bytes)
+  await setClip(trx, clip.id, columns)
   return 'waiting'
 }
 
 async function settleClip(trx: Trx, clip: Clip, plan: Plan | undefined): Promise<FinishOutcome> {
   if (!plan) return failClip(trx, clip, 'nothing of the range was recorded')
-  const columns = planColumns(plan, clip.requested_from, clip.requested_to)
+  const columns = planColumns(plan, clip.requested_from, clip.requested_to, false)
   if (clip.is_exact && !plan.coverage.complete) return failClip(trx, clip, 'not all of the range was recorded')
   await recordPins(trx, clip.id, plan.pins)
   await changeReserved(trx, clip.user_id, plan.sizeBytes - clip.reserved_bytes)

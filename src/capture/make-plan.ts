@@ -49,8 +49,8 @@ export function isAwaited(sessions: Session[], timelines: SessionTimeline[], to:
   })
 }
 
-/** What a plan says in a clip's row; without one, that nothing has landed yet. */
-export function planColumns(plan: Plan | undefined, from: Date, to: Date) {
+/** What a plan says in a clip's row; without one, that nothing has landed yet. `waits`: more of it is still to land. */
+export function planColumns(plan: Plan | undefined, from: Date, to: Date, waits: boolean) {
   const coverage = plan?.coverage ?? emptyCoverage(from, to)
   const spans = JSON.stringify(plan?.spans ?? [])
   return {
@@ -59,8 +59,16 @@ export function planColumns(plan: Plan | undefined, from: Date, to: Date) {
     content_key: plan ? contentKey(plan) : null,
     from_at: plan ? new Date(coverage.coveredFrom) : from,
     to_at: plan ? new Date(coverage.coveredTo) : to,
-    reserved_bytes: plan?.sizeBytes ?? 0,
+    reserved_bytes: waits ? expectedBytes(plan, to) : (plan?.sizeBytes ?? 0),
   }
+}
+
+/** As many bytes a second as what has landed, for what is still to land: a quota is reserved before it is needed. */
+export function expectedBytes(plan: Plan | undefined, to: Date): number {
+  if (!plan) return 0
+  const { coveredTo, coveredSeconds } = plan.coverage
+  const missingSeconds = Math.max(0, to.getTime() - Date.parse(coveredTo)) / 1000
+  return Math.ceil(plan.sizeBytes * (1 + missingSeconds / Math.max(1, coveredSeconds)))
 }
 
 /** The spans say what is shown; the segments around them, whose sound is heard; the size, how it was written. */

@@ -91,4 +91,17 @@ describe('a quota', () => {
       { numRuns: 1, endOnFailure: true },
     )
   }).timeout(60_000)
+
+  it('is reserved for what is still to land, before it lands', async () => {
+    share.setClock(share.startedAtMs + 26_000)
+    const options = { token, body: { lastSeconds: 6 }, headers: { prefer: 'respond-async' } }
+    const { status, body } = await share.call('POST', `/v1/sessions/${share.sessionId}/clips`, options)
+    expect([status, body.status]).to.deep.equal([202, 'waiting'])
+    const { reserved = 0 } = await sums()
+    await share.land({ from: 12, to: 14 })
+    const ready = (await events.next('clip_ready', ({ data }) => data.clipId === body.id)).data.clip
+    expect(ready.sizeBytes).to.be.within(reserved * 0.6, reserved * 1.4)
+    await share.call('DELETE', `/v1/clips/${body.id}`, { token })
+    expect(await sums()).to.deep.equal({ used: 0, reserved: 0, files: 0, promised: 0 })
+  })
 })

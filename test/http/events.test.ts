@@ -54,7 +54,7 @@ describe('the stream of events', () => {
     for (const events of [alice, admin, backend, bob]) await events.next('session_purged')
     const clipEvents = ['clip_ready', 'clip_stored', 'clip_deleted']
     expect(alice.names()).to.include.members(['hello', ...clipEvents, 'session_ended', 'session_purged'])
-    for (const { names } of [admin, backend]) expect(names()).to.deep.equal(alice.names())
+    for (const events of [admin, backend]) expect(events.names()).to.deep.equal(alice.names())
     expect(bob.names().filter((name) => name.startsWith('clip'))).to.deep.equal([])
     expect(stranger.names()).to.deep.equal(['hello'])
   })
