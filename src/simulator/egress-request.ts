@@ -24,6 +24,8 @@ export type EgressPlan = {
   paths: OutputPaths
   segmentSeconds: number
   writesManifest: boolean
+  /** Of a participant's shares: those that were seen, and the one that is shown for as long as it is there. */
+  follows: { seen: Set<string>; shown: string | undefined }
 }
 
 /** Checks a request as egress does, and makes of it what egress reports first. */
@@ -44,7 +46,8 @@ export function planEgress(request: EgressRequest, room: { sid: string; name: st
     request,
   })
   setResults(info, new SegmentsInfo({ playlistName: paths.playlist, livePlaylistName: paths.livePlaylist }))
-  return { info, request, paths, segmentSeconds: output.segmentDuration || 4, writesManifest: !output.disableManifest }
+  const form = { segmentSeconds: output.segmentDuration || 4, writesManifest: !output.disableManifest }
+  return { info, request, paths, ...form, follows: { seen: new Set(), shown: undefined } }
 }
 
 /** Results are reported twice: in the list, and in the deprecated field beside it. */

@@ -53,7 +53,7 @@ function enter(deps: EgressDeps, egress: Egress): void {
   egress.joinedAtNs = nanos(deps.clock.now())
   joinRoom(deps.rooms, egress.info.roomName, { identity: egress.info.egressId, kind: ParticipantInfo_Kind.EGRESS })
   deps.clock.after(deps.timing.sourceWaitMs, () => {
-    const missing = missingSource(deps.rooms, egress.request)
+    const missing = missingSource(deps.rooms, egress)
     if (egress.phase === 'starting' && !egress.sourceSeen && missing) failEgress(deps, egress, missing, 404)
   })
   followSource(deps, egress)
@@ -67,7 +67,7 @@ export function onRoomChange(deps: EgressDeps, egress: Egress, change: RoomChang
   if (change.left && isSource) {
     if (egress.phase === 'active') return void endEgress(deps, egress, 'Source closed')
     deps.clock.after(deps.timing.startSignalMs, () => {
-      const missing = missingSource(deps.rooms, egress.request)
+      const missing = missingSource(deps.rooms, egress)
       if (missing) abortEgress(deps, egress, 'Start signal not received', 'Source closed')
     })
   }
@@ -75,8 +75,8 @@ export function onRoomChange(deps: EgressDeps, egress: Egress, change: RoomChang
 }
 
 function followSource(deps: EgressDeps, egress: Egress): void {
-  egress.sourceSeen ||= missingSource(deps.rooms, egress.request) === undefined
-  const { video, audio } = findSource(deps.rooms, egress.request)
+  egress.sourceSeen ||= missingSource(deps.rooms, egress) === undefined
+  const { video, audio } = findSource(deps.rooms, egress)
   if (egress.phase === 'starting' && !egress.pipelineStarted && (video ?? audio)) {
     egress.pipelineStarted = true
     deps.clock.after(deps.timing.firstPacketMs, () => startPipeline(deps, egress))
@@ -92,7 +92,7 @@ function followSource(deps: EgressDeps, egress: Egress): void {
 /** Black at once when the share is gone, and back a little after it came again. */
 function showSource(deps: EgressDeps, egress: Egress, delayMs: number): void {
   const show = () => {
-    const { video, audio } = findSource(deps.rooms, egress.request)
+    const { video, audio } = findSource(deps.rooms, egress)
     egress.output?.writer.show({ sourceId: video?.sourceId, beeps: audio !== undefined })
   }
   if (delayMs === 0) show()
@@ -102,7 +102,7 @@ function showSource(deps: EgressDeps, egress: Egress, delayMs: number): void {
 function startPipeline(deps: EgressDeps, egress: Egress): void {
   if (egress.dead || egress.phase !== 'starting') return
   const { clock, faults, timing } = deps
-  const { video, audio } = findSource(deps.rooms, egress.request)
+  const { video, audio } = findSource(deps.rooms, egress)
   const startedAtMs = clock.now()
   const { paths, segmentSeconds, writesManifest } = egress
   const common = { clock, segmentSeconds, startedAtMs }

@@ -3,6 +3,7 @@ import { EgressStatus, type WebhookEvent } from '@livekit/protocol'
 import { realClock, stoppableClock, type SimulatorClock } from './clock.ts'
 import { createEgressDesk, egressService, knownEgress, type EgressDesk } from './egress-api.ts'
 import { killHandler, killWorker, type Egress } from './egress.ts'
+import { findSource } from './egress-source.ts'
 import { noFaults, type Faults } from './faults.ts'
 import { seededRandom } from './random.ts'
 import { roomService, type SentData } from './room-api.ts'
@@ -58,6 +59,8 @@ export type EgressSnapshot = {
   /** Wall clock of media time 0. */
   startedAtMs: number | undefined
   directory: string
+  /** The share whose picture it records. */
+  trackSid: string | undefined
   segmentCount: number
   encoderPid: number | undefined
 }
@@ -149,11 +152,12 @@ function egressActions(desk: EgressDesk) {
       desk.hasWorkers = true
     },
     killEgressHandler: (egressId: string) => killHandler(deps, knownEgress(desk, egressId)),
-    egresses: () => [...desk.egresses.values()].map(snapshot),
+    egresses: () => [...desk.egresses.values()].map((egress) => snapshot(deps.rooms, egress)),
   }
 }
 
-function snapshot({ info, dead, output, paths }: Egress): EgressSnapshot {
+function snapshot(rooms: Rooms, egress: Egress): EgressSnapshot {
+  const { info, dead, output, paths } = egress
   return {
     egressId: info.egressId,
     roomName: info.roomName,
@@ -161,6 +165,7 @@ function snapshot({ info, dead, output, paths }: Egress): EgressSnapshot {
     dead,
     startedAtMs: output?.startedAtMs,
     directory: paths.directory,
+    trackSid: findSource(rooms, egress).video?.info.sid,
     segmentCount: output?.landing.landed().count ?? 0,
     encoderPid: output?.writer.pid,
   }

@@ -20,8 +20,8 @@ export async function findBroken(world: World, ends: Ends): Promise<string[]> {
       broken.push(`session ${session.id} went from ${was} to ${session.status}`)
     if (session.ended_at) ends.set(session.id, session.status)
   }
-  const directories = world.running().map(({ directory }) => directory)
-  if (new Set(directories).size < directories.length) broken.push('two egresses write to one directory')
+  const directories = world.simulator.egresses().map(({ directory }) => directory)
+  if (new Set(directories).size < directories.length) broken.push('two egresses were given one directory')
   return [...broken, ...(await findLostBuffers(world, sessions))]
 }
 
@@ -59,6 +59,7 @@ export async function findUnsettled(world: World, players: Player[]): Promise<st
       wrong.push(`${name} shares and has ${own.map(({ status }) => status).join() || 'no session'}`)
     else if (egresses.length !== 1 || egress?.egressId !== session.egress_id || egress?.status !== 'EGRESS_ACTIVE')
       wrong.push(`${name} shares and has ${egresses.length} egresses`)
+    else if (!tracks.includes(egress.trackSid ?? '')) wrong.push(`${name} shares and black is recorded`)
     else if (!(player.isTied ? tracks : tracks.slice(-1)).includes(session.video_track_sid ?? ''))
       wrong.push(`${name} shares another track than is recorded`)
   }

@@ -38,6 +38,18 @@ export const SHARE_FAULTS: Row[] = [
     },
   },
   {
+    situation: 'a share that is on again, of which no word came, is found when its linger is over',
+    async happens(scene) {
+      const { track } = await sharing(scene)
+      scene.strike('loseWebhook', is('track_published'))
+      scene.unshare(track)
+      const again = scene.share()
+      await until('the new track', async () => (await scene.sessions())[0]?.video_track_sid === again)
+      await scene.recording()
+    },
+    mustBe: (_, sessions) => void expect(fates(sessions)).to.deep.equal(['active']),
+  },
+  {
     situation: 'a share that is off for good ends after the linger, and its buffer stays for its grace',
     async happens(scene) {
       scene.unshare((await sharing(scene)).track)
@@ -198,14 +210,16 @@ export const SHARE_FAULTS: Row[] = [
     },
   },
   {
-    situation: 'a session stopped by hand is not begun again while its share lives, and its buffer is gone',
+    situation: 'a session stopped by hand is not begun again while its share lives, and its buffer goes at once',
     async happens(scene) {
       const { session } = await sharing(scene)
       await stopByHand(scene, session.id)
       await scene.quiet()
       await reconcile(scene)
-      await until('the purge', async () => Boolean((await scene.sessions())[0]?.purged_at))
     },
-    mustBe: (_, sessions) => void expect(fates(sessions)).to.deep.equal(['ended stopped']),
+    mustBe(_, sessions) {
+      expect(fates(sessions)).to.deep.equal(['ended stopped'])
+      expect(sessions[0]?.expires_at).to.deep.equal(sessions[0]?.ended_at)
+    },
   },
 ]

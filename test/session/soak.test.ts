@@ -9,7 +9,7 @@ import { startWorld, type World } from './world.ts'
  */
 
 const SEED = Number(process.env['SOAK_SEED'] ?? 20_261_123)
-const HOURS = Number(process.env['SOAK_HOURS'] ?? 2)
+const HOURS = Number(process.env['SOAK_HOURS'] ?? 1)
 
 const STEPS_TO_CALM = 60
 /** Pauses between tries grow up to five minutes. */
