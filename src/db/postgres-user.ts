@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chown, cp, mkdir, readFile } from 'node:fs/promises'
+import { chown, cp, mkdir, readFile, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -51,9 +51,13 @@ async function unprivilegedUser(): Promise<{ uid: number; gid: number }> {
 /** In a home that only root may enter (`/root`), the programs are copied to where the user can run them. */
 async function reachableCopy(file: string): Promise<string> {
   const installation = dirname(dirname(file))
-  const version = basename(dirname(installation))
+  const { version } = JSON.parse(await readFile(join(installation, '..', 'package.json'), 'utf8')) as {
+    version: string
+  }
   const copy = join(tmpdir(), `livekit-replay-postgres-${version}`)
   await mkdir(copy, { recursive: true, mode: 0o755 })
+  const { uid } = await stat(copy)
+  if (uid !== 0) throw new AppError('database_unavailable', `${copy} belongs to somebody else: remove it`)
   await cp(installation, copy, { recursive: true, force: false, verbatimSymlinks: true })
   return join(copy, 'bin', basename(file))
 }
