@@ -64,7 +64,7 @@ export async function startRecordedShare(
       return { body: here(answer('StartParticipantEgress')?.response ?? '') }
     },
   })
-  const test = await startTestService({ ...options, livekitUrl: livekit.url })
+  const test = await startTestService({ ...options, livekitUrl: livekit.url, withoutTicks: true })
   const here = (text: string) => atPath(name, text, test.config.egressPath, sessionId)
   const startedAtMs = startedAt(webhooks.map(({ body }) => body))
   const stopService = test.stop

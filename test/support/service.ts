@@ -50,6 +50,8 @@ export interface TestServiceOptions {
   dataPath?: string
   /** Another service's, when two are to agree on what time it is. */
   clock?: { offsetMs: number }
+  /** Schedules run only when the test runs them. */
+  withoutTicks?: boolean
 }
 
 /** A service with its own database and disk, beside whatever LiveKit answers at this URL. */
@@ -60,7 +62,8 @@ export async function startTestService(options: TestServiceOptions): Promise<Tes
   const { log, lines } = keepLog()
   const clock = options.clock ?? { offsetMs: 0 }
   const now = () => new Date(Date.now() + clock.offsetMs)
-  let service = await startService(config, { log, now })
+  const overrides = { log, now, withoutTicks: options.withoutTicks ?? false }
+  let service = await startService(config, overrides)
   const test: TestService = {
     service,
     url: service.url,
@@ -81,7 +84,7 @@ export async function startTestService(options: TestServiceOptions): Promise<Tes
     },
     async restart() {
       await service.stop()
-      service = await startService(config, { log, now })
+      service = await startService(config, overrides)
       test.service = service
       test.url = service.url
     },
