@@ -138,6 +138,7 @@ async function copyAndSync(file: string): Promise<void> {
 
 async function startServiceProcess(): Promise<{ child: ChildProcess; url: string }> {
   const service = fork(new URL('landing-service.ts', import.meta.url), {
+    execArgv: ['--max-semi-space-size=2'],
     env: {
       PATH: process.env['PATH'],
       DATABASE_URL: postgres.connectionString,
@@ -147,6 +148,7 @@ async function startServiceProcess(): Promise<{ child: ChildProcess; url: string
       REPLAY_DATA_PATH: directory,
       REPLAY_MIN_FREE_BYTES: '0',
       REPLAY_CLEANUP_BUFFER_MINUTES: '300',
+      REPLAY_CAPTURES_PER_MINUTE: '10000',
       PORT: '18642',
     },
   })

@@ -86,5 +86,5 @@ async function* readVirtual(deps: OpenDeps, clip: ClipWithFile, mp4: Mp4File, st
 
 /** `createReadStream` cannot say "nothing". */
 function readFileRange(path: string, start: number, end: number): Readable {
-  return end > start ? createReadStream(path, { start, end: end - 1, highWaterMark: 64 * 1024 }) : Readable.from([])
+  return end > start ? createReadStream(path, { start, end: end - 1, highWaterMark: 256 * 1024 }) : Readable.from([])
 }
