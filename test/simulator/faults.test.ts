@@ -93,7 +93,7 @@ describe('a simulated LiveKit in trouble', () => {
   it('makes its directory again when somebody deleted it', async () => {
     const egressId = await record(run, 'stage', 'alice')
     await until('a segment', () => run.simulator.egresses()[0]?.segmentCount)
-    await rm(path.join(run.directory, 'alice'), { recursive: true })
+    await rm(path.join(run.directory, 'alice'), { recursive: true, maxRetries: 5 })
     await run.egress.stopEgress(egressId)
     await until('the end', () => statusOf(run, egressId) === 'EGRESS_COMPLETE')
     expect(await readdir(path.join(run.directory, 'alice'))).to.include('index.m3u8')
