@@ -97,10 +97,24 @@ export async function tellSession(trx: Trx, id: string): Promise<void> {
   await sql`select pg_notify('session_changed', ${id})`.execute(trx)
 }
 
-/** Only a session for which no egress was ever asked is deleted: it was never more than an intention. */
-export async function deleteSession(trx: Trx, id: string): Promise<void> {
-  await tellSession(trx, id)
-  await trx.deleteFrom('egress_sessions').where('id', '=', id).execute()
+/**
+ * Discards a session for which no egress was ever asked: it was never more than an
+ * intention. Only if somebody has pressed on it already, its row stays, as ended.
+ */
+export async function discardSession(trx: Trx, id: string, now: Date): Promise<void> {
+  const { numDeletedRows } = await trx
+    .deleteFrom('egress_sessions')
+    .where('id', '=', id)
+    .where(({ not, exists, selectFrom }) =>
+      not(exists(selectFrom('replay_clips').select('id').whereRef('session_id', '=', 'egress_sessions.id'))),
+    )
+    .where(({ not, exists, selectFrom }) =>
+      not(exists(selectFrom('clip_sessions').select('clip_id').whereRef('session_id', '=', 'egress_sessions.id'))),
+    )
+    .executeTakeFirstOrThrow()
+  const over = { status: 'ended', ended_reason: 'unshared', ended_at: now, expires_at: now } as const
+  if (numDeletedRows === 0n) await setSession(trx, id, over)
+  else await tellSession(trx, id)
 }
 
 export async function listShareSpans(db: Db, sessionId: string): Promise<ShareSpan[]> {

@@ -7,7 +7,7 @@ import { decideBeginning } from './begin.ts'
 import { askToStop, createSession, enqueueStop, stopKey, type LifecycleDeps } from './create-session.ts'
 import { followShare, type CurrentSession, type Step } from './follow-share.ts'
 import {
-  deleteSession,
+  discardSession,
   findSessionOfTrack,
   lockCurrentSession,
   recordShareSpan,
@@ -62,7 +62,7 @@ export async function followShares(
   const step = followShare(session && currentSession(session), known)
   const asked = participant && decideAutoStart(deps.config.autoStart, participant, session?.requested_by ?? 'webhook')
   if (session && asked && asked !== 'record' && step.step !== 'linger' && step.step !== 'discard')
-    return withdraw(trx, session, asked)
+    return withdraw(deps, trx, session, asked)
   return take(deps, trx, session, step, asked)
 }
 
@@ -104,7 +104,7 @@ async function take(
       await linger(deps, trx, session, step)
       break
     case 'discard':
-      await deleteSession(trx, session.id)
+      await discardSession(trx, session.id, deps.now())
   }
   return 'share_ended'
 }
@@ -126,9 +126,9 @@ async function begin(
 }
 
 /** Somebody does not want to be recorded (any more): what was recorded till now keeps its grace. */
-async function withdraw(trx: Trx, session: Session, why: AutoStart): Promise<ShareOutcome> {
+async function withdraw(deps: LifecycleDeps, trx: Trx, session: Session, why: AutoStart): Promise<ShareOutcome> {
   if (session.egress_id || session.start_sent_at) await askToStop(trx, session, 'opted_out')
-  else await deleteSession(trx, session.id)
+  else await discardSession(trx, session.id, deps.now())
   return why === 'record' ? 'already_recording' : why
 }
 

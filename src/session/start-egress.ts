@@ -14,7 +14,7 @@ import { findRefusal, type CapacityDeps, type Refusal } from './capacity.ts'
 import { askToStart, type LifecycleDeps } from './create-session.ts'
 import { applyEgressFacts, endSession, enqueueStrayStop } from './lifecycle.ts'
 import { observeUser } from './observe.ts'
-import { deleteSession, findSession, lockSession, setSession } from './session.repo.ts'
+import { discardSession, findSession, lockSession, setSession } from './session.repo.ts'
 import { listLivingShares } from './share.repo.ts'
 import { nextStatus } from './transition.ts'
 
@@ -85,7 +85,7 @@ async function claimStart(
       return { notYet: true }
     }
     if (session.start_sent_at || session.requested_by === 'api') await endSession(deps, trx, id, 'start_dropped')
-    else await deleteSession(trx, id)
+    else await discardSession(trx, id, deps.now())
     return { dropped: 'share_gone' }
   }
   const communityId = session.community_id ?? participant.attributes[ATTRIBUTES.community] ?? null

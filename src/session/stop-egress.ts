@@ -7,7 +7,7 @@ import type { Log } from '../log.ts'
 import { enqueueStop, setStopping, type LifecycleDeps } from './create-session.ts'
 import { applyEgressFacts, endSession, lockSessionOf } from './lifecycle.ts'
 import { observeUser } from './observe.ts'
-import { deleteSession, findSession, lockSession } from './session.repo.ts'
+import { discardSession, findSession, lockSession } from './session.repo.ts'
 
 export interface StopDeps extends LifecycleDeps {
   log: Log
@@ -106,5 +106,5 @@ async function dropSession(deps: LifecycleDeps, trx: Trx, id: string): Promise<v
   if (!session) return
   const isKnown = session.start_sent_at || session.requested_by === 'api' || session.ended_reason === 'stopped'
   if (isKnown) await endSession(deps, trx, id, 'start_dropped')
-  else await deleteSession(trx, id)
+  else await discardSession(trx, id, deps.now())
 }

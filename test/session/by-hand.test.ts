@@ -130,6 +130,27 @@ describe('a share that may not be recorded', () => {
     await until('nothing left', async () => (await list(scene)).length === 0)
   })
 
+  it('keeps its refused session when somebody has pressed on it, as ended', async () => {
+    stage.config.minFreeBytes = Number.MAX_SAFE_INTEGER
+    const scene = stage.scene('pressed')
+    scene.share()
+    const refused = await until('the refusal', async () => {
+      const [session] = await scene.sessions()
+      return session?.status === 'refused' && session
+    })
+    stage.config.minFreeBytes = 0
+    const token = await memberToken('alice', scene.room)
+    const headers = { prefer: 'respond-async' }
+    const press = await stage.call('POST', `/v1/sessions/${refused.id}/clips`, {
+      token,
+      headers,
+      body: { lastSeconds: 5 },
+    })
+    scene.leave()
+    await until('the end', async () => (await scene.sessions()).every(({ ended_at: at }) => at))
+    expect(await scene.sessions()).to.have.length(press.status === 202 ? 1 : 0)
+  })
+
   it('does not come back when its refused session was stopped by hand', async () => {
     stage.config.minFreeBytes = Number.MAX_SAFE_INTEGER
     const scene = stage.scene('unwanted')
