@@ -105,11 +105,13 @@ export async function discardSession(trx: Trx, id: string, now: Date): Promise<v
   const { numDeletedRows } = await trx
     .deleteFrom('egress_sessions')
     .where('id', '=', id)
-    .where(({ not, exists, selectFrom }) =>
-      not(exists(selectFrom('replay_clips').select('id').whereRef('session_id', '=', 'egress_sessions.id'))),
-    )
-    .where(({ not, exists, selectFrom }) =>
-      not(exists(selectFrom('clip_sessions').select('clip_id').whereRef('session_id', '=', 'egress_sessions.id'))),
+    .where((eb) =>
+      eb.not(
+        eb.or([
+          eb.exists(eb.selectFrom('replay_clips').select('id').whereRef('session_id', '=', 'egress_sessions.id')),
+          eb.exists(eb.selectFrom('clip_sessions').select('clip_id').whereRef('session_id', '=', 'egress_sessions.id')),
+        ]),
+      ),
     )
     .executeTakeFirstOrThrow()
   const over = { status: 'ended', ended_reason: 'unshared', ended_at: now, expires_at: now } as const
