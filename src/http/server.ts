@@ -1,4 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Config } from '../config.ts'
 import type { Stop } from '../job/stop.ts'
 
@@ -22,6 +23,7 @@ export async function startServer(
   limits = REQUEST_LIMITS,
 ): Promise<{ url: string; stop: Stop }> {
   const server = createServer(limits, app)
+  const silent = watchSilent(server)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(config.port, config.host, () => {
@@ -29,7 +31,7 @@ export async function startServer(
       resolve()
     })
   })
-  return { url: urlOf(server, config), stop: () => close(server) }
+  return { url: urlOf(server, config), stop: () => close(server, silent) }
 }
 
 function urlOf(server: Server, { host, port }: Pick<Config, 'host' | 'port'>): string {
@@ -38,10 +40,25 @@ function urlOf(server: Server, { host, port }: Pick<Config, 'host' | 'port'>): s
   return `http://${host === '0.0.0.0' || host === '::' ? 'localhost' : host}:${actual}`
 }
 
+/**
+ * Connections on which nothing was asked yet: browsers open such ones ahead of need, and
+ * node takes them for busy, not for idle.
+ */
+function watchSilent(server: Server): Set<Socket> {
+  const silent = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    silent.add(socket)
+    socket.once('close', () => silent.delete(socket))
+  })
+  server.on('request', ({ socket }) => silent.delete(socket))
+  return silent
+}
+
 /** Lets running requests end, for a while. */
-async function close(server: Server): Promise<void> {
+async function close(server: Server, silent: Set<Socket>): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   server.closeIdleConnections()
+  for (const socket of silent) socket.destroy()
   const timer = setTimeout(() => server.closeAllConnections(), CLOSE_LIMIT_MS)
   await closed
   clearTimeout(timer)

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { expect } from 'chai'
 import fc from 'fast-check'
@@ -161,6 +162,17 @@ describe('against whoever means harm', () => {
       expect(headers.get('content-security-policy'), path).to.match(/default-src 'self'/)
       expect(headers.get('x-powered-by'), path).to.equal(null)
     }
+  })
+
+  it('a connection on which nothing is asked holds up no stop', async () => {
+    const server = await startServer((_req, res) => res.end('done'), { host: '127.0.0.1', port: 0 })
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1')
+    await once(socket, 'connect')
+    expect((await fetch(server.url)).status).to.equal(200)
+    const startedAt = performance.now()
+    await server.stop()
+    expect(performance.now() - startedAt).to.be.below(2000)
+    socket.destroy()
   })
 
   it('who never finishes a request is cut off', async () => {
