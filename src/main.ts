@@ -32,13 +32,21 @@ async function run(config: ReturnType<typeof parseConfig>, log: Log): Promise<vo
   }
 }
 
+/** What a phase left behind when it was cut off must not keep the process. */
+const LEFT_OVER_MS = 500
+
 function stopOnSignals(log: Log, stop: () => Promise<void>): void {
   let stopping = false
+  const end = async (): Promise<void> => {
+    await stop()
+    log.info('stopped')
+    setTimeout(() => process.exit(0), LEFT_OVER_MS).unref()
+  }
   const onSignal = (signal: NodeJS.Signals): void => {
     if (stopping) process.exit(130)
     stopping = true
     log.info('stopping', { signal })
-    void stop().then(() => log.info('stopped'))
+    void end()
   }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)

@@ -5,17 +5,15 @@ import { finishClip } from '../capture/finish-clip.ts'
 import { captureClip, type CaptureDeps, type CaptureRequest } from '../capture/capture-clip.ts'
 import { listSessionsOfUser } from '../capture/load-timeline.ts'
 import type { Config } from '../config.ts'
-import type { Listener } from '../db/listen.ts'
 import { AppError } from '../errors.ts'
 import { actingUser, assertActsFor, callerOf } from './access.ts'
-import { awaitClip } from './await-clip.ts'
+import { awaitClip, type AwaitDeps } from './await-clip.ts'
 import { captureBody, readPrefer, roomCaptureBody, wantedRange } from './capture-body.ts'
 import { createCaptureLimit, type CaptureLimit } from './capture-limit.ts'
 import type { Presenter } from './present.ts'
 import { requireSession } from './sessions.routes.ts'
 
-export interface CaptureRoutesDeps extends CaptureDeps {
-  listener: Listener
+export interface CaptureRoutesDeps extends CaptureDeps, AwaitDeps {
   config: CaptureDeps['config'] & Pick<Config, 'bufferDurationMs' | 'capturesPerMinute'>
   presenterFor: (req: Request) => Presenter
 }

@@ -1,9 +1,9 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Config } from '../config.ts'
-import type { Stop } from '../job/stop.ts'
 
-const CLOSE_LIMIT_MS = 5000
+/** Who waits for an answer is given so long to get it when the server ends, then a word that it ends, then nothing. */
+const PATIENCE = { lastCallMs: 7000, cutMs: 8000 }
 
 /** Who sends a byte a minute keeps a connection for no longer. An answer may take as long as it takes. */
 const REQUEST_LIMITS = {
@@ -21,7 +21,7 @@ export async function startServer(
   app: RequestListener,
   config: Pick<Config, 'host' | 'port'>,
   limits = REQUEST_LIMITS,
-): Promise<{ url: string; stop: Stop }> {
+): Promise<{ url: string; stop: (onLastCall?: () => void) => Promise<void> }> {
   const server = createServer(limits, app)
   const silent = watchSilent(server)
   await new Promise<void>((resolve, reject) => {
@@ -31,7 +31,7 @@ export async function startServer(
       resolve()
     })
   })
-  return { url: urlOf(server, config), stop: () => close(server, silent) }
+  return { url: urlOf(server, config), stop: (onLastCall) => close(server, silent, onLastCall) }
 }
 
 function urlOf(server: Server, { host, port }: Pick<Config, 'host' | 'port'>): string {
@@ -54,12 +54,16 @@ function watchSilent(server: Server): Set<Socket> {
   return silent
 }
 
-/** Lets running requests end, for a while. */
-async function close(server: Server, silent: Set<Socket>): Promise<void> {
+/** Lets running requests end, for a while; those that can be cut short are told to be. */
+async function close(server: Server, silent: Set<Socket>, onLastCall: () => void = () => undefined): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
   for (const socket of silent) socket.destroy()
-  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_LIMIT_MS)
+  const timers = [
+    // A connection whose request was under way is kept alive by its client afterwards.
+    setInterval(() => server.closeIdleConnections(), 50),
+    setTimeout(onLastCall, PATIENCE.lastCallMs),
+    setTimeout(() => server.closeAllConnections(), PATIENCE.cutMs),
+  ]
   await closed
-  clearTimeout(timer)
+  for (const timer of timers) clearTimeout(timer)
 }

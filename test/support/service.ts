@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { AccessToken, type VideoGrant } from 'livekit-server-sdk'
 import { parseConfig, type Config } from '../../src/config.ts'
 import { startService, type Service } from '../../src/service.ts'
+import { PHASE_LIMITS_MS, type PhaseLimits } from '../../src/service/shutdown.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 import { keepLog, type LogLine } from './log.ts'
 
@@ -52,6 +53,8 @@ export interface TestServiceOptions {
   clock?: { offsetMs: number }
   /** Schedules run only when the test runs them. */
   withoutTicks?: boolean
+  /** How long each phase of its end may take. */
+  phaseLimitsMs?: PhaseLimits
 }
 
 /** A service with its own database and disk, beside whatever LiveKit answers at this URL. */
@@ -62,7 +65,8 @@ export async function startTestService(options: TestServiceOptions): Promise<Tes
   const { log, lines } = keepLog()
   const clock = options.clock ?? { offsetMs: 0 }
   const now = () => new Date(Date.now() + clock.offsetMs)
-  const overrides = { log, now, withoutTicks: options.withoutTicks ?? false }
+  const { withoutTicks = false, phaseLimitsMs = PHASE_LIMITS_MS } = options
+  const overrides = { log, now, withoutTicks, phaseLimitsMs }
   let service = await startService(config, overrides)
   const test: TestService = {
     service,

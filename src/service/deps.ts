@@ -1,0 +1,50 @@
+import { createClipMediaCache } from '../capture/clip-media.ts'
+import { createOpenIndexCache } from '../capture/open-clip.ts'
+import { createRecent } from '../capture/recent.ts'
+import { createStillMaker } from '../capture/still.ts'
+import type { Now } from '../clock.ts'
+import type { Config } from '../config.ts'
+import type { Db } from '../db/connect.ts'
+import { freeBytes } from '../disk.ts'
+import { createTokenVerifier } from '../livekit/access-token.ts'
+import { createEgressApi } from '../livekit/egress.ts'
+import { createRoomApi } from '../livekit/room-service.ts'
+import { createRoomDataSender } from '../livekit/room-data.ts'
+import { createWebhookSigner } from '../livekit/sign-webhook.ts'
+import { createWebhookReceiver } from '../livekit/webhook-event.ts'
+import type { Log } from '../log.ts'
+import { assertFreeSpace, readDisk } from '../segment/full-disk.ts'
+import { createLiveConfigs } from '../segment/live-buffer.ts'
+import { createTurns } from '../segment/turns.ts'
+
+/** What everything is given, by name; each takes of it what it says it needs. */
+export function createDeps(config: Config, db: Db, now: Now, log: Log) {
+  const { bufferPath, storagePath } = config
+  return {
+    config,
+    db,
+    now,
+    log,
+    node: config.node,
+    bufferPath,
+    storagePath,
+    liveConfigs: createLiveConfigs(),
+    mediaCache: createClipMediaCache(),
+    openCache: createOpenIndexCache(),
+    posterCache: createRecent<Buffer>(16),
+    sessionPosters: new Map(),
+    makeStill: createStillMaker(config.ffmpegPath),
+    stillTurns: createTurns(2),
+    assertFreeSpace: () => assertFreeSpace({ bufferPath, storagePath, config }),
+    readDisk: () => readDisk({ bufferPath, storagePath, config }),
+    freeBufferBytes: () => freeBytes(bufferPath),
+    egress: createEgressApi(config.livekit, config.egressPath),
+    rooms: createRoomApi(config.livekit),
+    receive: createWebhookReceiver(config.livekit, config.egressPath),
+    verifyToken: createTokenVerifier(config.livekit),
+    signWebhook: createWebhookSigner(config.livekit),
+    sendRoomData: createRoomDataSender(config.livekit),
+  }
+}
+
+export type Deps = ReturnType<typeof createDeps>
