@@ -61,6 +61,10 @@ describe('posters', () => {
 
   const storedFiles = async () =>
     (await readdir(share.config.storagePath, { recursive: true })).filter((n) => /\./.test(n))
+  const areStored = async () => {
+    const names = await storedFiles()
+    return ['.jpg', '.mp4'].every((end) => names.some((name) => name.endsWith(end)))
+  }
 
   it('of a clip are made when it is: JPEG, 640 wide, the picture at the in-point', async () => {
     const clip = await capture(5333)
@@ -77,7 +81,7 @@ describe('posters', () => {
 
   it('of a clip go with it', async () => {
     const clip = await capture(3000)
-    await until('both files', async () => (await storedFiles()).length === 2)
+    await until('both files', areStored)
     await share.call('DELETE', `/v1/clips/${clip.id}`, { token })
     expect(await storedFiles()).to.deep.equal([])
     expect((await fetch(clip.links.poster)).status).to.equal(404)
@@ -85,8 +89,8 @@ describe('posters', () => {
 
   it('are made of the stored file when they got lost', async () => {
     const clip = await capture(4000)
-    await until('both files', async () => (await storedFiles()).length === 2)
-    const poster = (await storedFiles()).find((name) => name.endsWith('.jpg')) ?? ''
+    await until('both files', areStored)
+    const poster = (await storedFiles()).find((name) => name.endsWith('.jpg')) ?? 'none'
     await rm(join(share.config.storagePath, poster))
     await share.restart()
     const link = clip.links.poster.replace(/^http:\/\/[^/]+/, share.url)

@@ -14,6 +14,8 @@ import { silentLog } from './log.ts'
  */
 
 const TEMPLATE = 'replay_template'
+/** Processes that run test files find the one Postgres by it. */
+const URL_VARIABLE = 'REPLAY_TEST_POSTGRES_URL'
 let server: EmbeddedPostgres | undefined
 let directory: string | undefined
 let count = 0
@@ -22,6 +24,7 @@ export async function startTestPostgres(): Promise<void> {
   directory = mkdtempSync(join(tmpdir(), 'livekit-replay-test-'))
   chmodSync(directory, 0o755)
   server = await startEmbeddedPostgres(directory, silentLog)
+  process.env[URL_VARIABLE] = server.connectionString
   await query(`create database ${TEMPLATE}`)
   const connectionString = urlOf(TEMPLATE)
   const pool = createPool(connectionString, silentLog)
@@ -46,7 +49,7 @@ export interface TestDatabase {
 
 export async function createTestDatabase(): Promise<TestDatabase> {
   count += 1
-  const name = `replay_test_${count}`
+  const name = `replay_test_${process.pid}_${count}`
   await query(`create database ${name} template ${TEMPLATE}`)
   const disconnect = `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`
   return {
@@ -71,6 +74,7 @@ async function query(text: string): Promise<void> {
 }
 
 function urlOf(name: string): string {
-  if (!server) throw new Error('the test Postgres is not running')
-  return server.connectionString.replace(/\/postgres$/, `/${name}`)
+  const url = process.env[URL_VARIABLE]
+  if (url === undefined) throw new Error('the test Postgres is not running')
+  return url.replace(/\/postgres$/, `/${name}`)
 }

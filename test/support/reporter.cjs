@@ -4,7 +4,7 @@ const Mocha = require('mocha')
 module.exports = class Reporter extends Mocha.reporters.Spec {
   done(failures, finish) {
     const { passes, pending } = this.stats
-    const skipped = pending > 0 ? `, ${pending} skipped` : ''
-    process.stdout.write(`${passes} passed, ${failures} failed${skipped}\n`, () => finish(failures))
+    const skipped = pending > 0 ? `${pending} skipped\n` : ''
+    process.stdout.write(`${skipped}${passes} passed, ${failures} failed\n`, () => finish(failures))
   }
 }
