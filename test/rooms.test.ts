@@ -24,7 +24,11 @@ const MAY_IMPORT: Record<string, string[]> = {
   'check-data': [...FLOOR, 'segment', 'session', 'clip', 'check-data'],
   capture: [...FLOOR, 'segment', 'session', 'clip', 'capture'],
   http: [...FLOOR, 'session', 'clip', 'webhook', 'segment', 'capture', 'notify', 'http'],
+  console: ['console'],
 }
+
+/** What the service serves beside the page. */
+const BROWSER_PACKAGES = new Set(['preact', 'preact/hooks', 'htm', 'hls.js'])
 
 /** Those that see everything: the wiring, the entry points, and what operators run. */
 const OPEN = new Set(['service.ts', 'main.ts', 'check-data.ts'])
@@ -33,17 +37,19 @@ const OPEN_ROOMS = new Set(['service', 'simulator'])
 interface Import {
   from: string
   to: string
+  isOurs: boolean
   names: string
 }
 
 async function listImports(): Promise<Import[]> {
-  const files = (await readdir(SRC, { recursive: true })).filter((name) => name.endsWith('.ts'))
+  const files = (await readdir(SRC, { recursive: true })).filter((name) => /\.[jt]s$/.test(name))
   const found = await Promise.all(
     files.map(async (from) => {
       const text = await readFile(join(SRC, from), 'utf8')
       return [...text.matchAll(/^import (?:type )?([^'"]*?)(?:from )?'([^']+)'/gm)].map(([, names = '', to = '']) => ({
         from,
         names,
+        isOurs: to.startsWith('.'),
         to: to.startsWith('.') ? relative(SRC, resolve(SRC, dirname(from), to)) : to,
       }))
     }),
@@ -60,9 +66,9 @@ describe('the rooms of the code', () => {
   })
 
   it('import only what is below them', () => {
-    const wrong = imports.filter(({ from, to }) => {
+    const wrong = imports.filter(({ from, to, isOurs }) => {
       const room = roomOf(from)
-      if (OPEN.has(from) || OPEN_ROOMS.has(room) || !to.endsWith('.ts')) return false
+      if (OPEN.has(from) || OPEN_ROOMS.has(room) || !isOurs) return false
       return !MAY_IMPORT[room]?.includes(roomOf(to)) || OPEN.has(to)
     })
     expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).to.deep.equal([])
@@ -74,6 +80,13 @@ describe('the rooms of the code', () => {
         /^(livekit-server-sdk|@livekit\/protocol)$/.test(to) && !['livekit', 'simulator'].includes(roomOf(from)),
     )
     expect(wrong.map(({ from }) => from)).to.deep.equal([])
+  })
+
+  it('give the page nothing but what a browser can load', () => {
+    const wrong = imports.filter(
+      ({ from, to, isOurs }) => roomOf(from) === 'console' && !isOurs && !BROWSER_PACKAGES.has(to),
+    )
+    expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).to.deep.equal([])
   })
 
   it('leave the simulator to itself', () => {

@@ -28,6 +28,8 @@ export async function findClipByKey(db: Db, userId: string, key: string): Promis
 export interface ClipQuery {
   userId: string
   communityId: string | undefined
+  /** A part of the title, whatever its case. */
+  title: string | undefined
   limit: number
   offset: number
   /** The last clip of the page before. */
@@ -37,11 +39,10 @@ export interface ClipQuery {
 /** Newest first, how many there are in all, and whether there are more after these. */
 export async function listClips(
   db: Db,
-  { userId, communityId, limit, offset, after }: ClipQuery,
+  { limit, offset, after, ...wanted }: ClipQuery,
 ): Promise<{ clips: ClipWithFile[]; total: number; hasMore: boolean }> {
   const found = await withFile(db)
-    .where('replay_clips.user_id', '=', userId)
-    .$if(communityId !== undefined, (qb) => qb.where('replay_clips.community_id', '=', communityId ?? ''))
+    .where(isWanted(wanted))
     .$if(after !== undefined, (qb) =>
       qb.where(
         sql<boolean>`(replay_clips.created_at, replay_clips.id) < (${after?.created_at}::timestamptz, ${after?.id}::uuid)`,
@@ -55,11 +56,20 @@ export async function listClips(
   const { total } = await db
     .selectFrom('replay_clips')
     .select((eb) => eb.fn.countAll<number>().as('total'))
-    .where('user_id', '=', userId)
-    .$if(communityId !== undefined, (qb) => qb.where('community_id', '=', communityId ?? ''))
+    .where(isWanted(wanted))
     .executeTakeFirstOrThrow()
   return { clips: found.slice(0, limit), total, hasMore: found.length > limit }
 }
+
+/** `replay_clips_by_user` finds a user's clips; of these few the titles are looked through. */
+function isWanted({ userId, communityId, title }: Pick<ClipQuery, 'userId' | 'communityId' | 'title'>) {
+  return sql<boolean>`replay_clips.user_id = ${userId}
+    and (${communityId ?? null}::text is null or replay_clips.community_id = ${communityId ?? null})
+    and (${title ?? null}::text is null or replay_clips.title ilike ${`%${escapeLike(title ?? '')}%`})`
+}
+
+/** What means something to LIKE means itself. */
+const escapeLike = (text: string) => text.replaceAll(/[\\%_]/g, String.raw`\$&`)
 
 export async function listWaitingClips(db: Db, sessionId: string): Promise<string[]> {
   const rows = await db

@@ -8,6 +8,7 @@ import type { WebhookDeps } from '../webhook/receive-webhook.ts'
 import { authenticate } from './access.ts'
 import { captureRoutes, type CaptureRoutesDeps } from './captures.routes.ts'
 import { clipRoutes, type ClipRoutesDeps } from './clips.routes.ts'
+import { consoleRoutes } from './console.routes.ts'
 import { allowOrigins } from './cors.ts'
 import { docsRoutes } from './docs.routes.ts'
 import { errorHandler } from './errors.ts'
@@ -62,7 +63,7 @@ export function createApp(deps: AppDeps): Express {
     const { isFull, ...bytes } = await deps.readDisk()
     res.json({ status: 'ready', database: 'ok', disk: isFull ? 'full' : 'ok', ...bytes })
   })
-  app.use(docsRoutes())
+  app.use(docsRoutes(), consoleRoutes())
   app.use('/webhooks', webhookRoutes(deps))
   app.use(
     '/v1',

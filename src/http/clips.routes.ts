@@ -29,6 +29,7 @@ export const clipListQuery = userQuery.extend({
     .optional()
     .describe('`nextCursor` of the page before: stable while clips come and go, instead of `offset`'),
   communityId: communityName.optional(),
+  title: titleText.optional().describe('only clips with this in their title, in capitals or not'),
 })
 
 /** A user's clips. */
@@ -36,11 +37,11 @@ export function clipRoutes(deps: ClipRoutesDeps): Router {
   const router = Router()
 
   router.get('/clips', async (req, res) => {
-    const { userId: named, communityId, limit, offset, cursor } = clipListQuery.parse(req.query)
+    const { userId: named, communityId, title, limit, offset, cursor } = clipListQuery.parse(req.query)
     const userId = actingUser(callerOf(res), named)
     if (cursor !== undefined && offset > 0) throw new AppError('invalid_request', 'cursor: without offset')
     const after = cursor === undefined ? undefined : parseCursor(cursor)
-    const { clips, total, hasMore } = await listClips(deps.db, { userId, communityId, limit, offset, after })
+    const { clips, total, hasMore } = await listClips(deps.db, { userId, communityId, title, limit, offset, after })
     const last = clips.at(-1)
     const nextCursor = hasMore && last ? formatCursor(last) : null
     res.json({ clips: clips.map(deps.presenterFor(req).clip), total, hasMore, nextCursor })

@@ -114,6 +114,7 @@ const PATH_SCHEMAS: Record<string, Json> = {
   number: { type: 'integer', minimum: 0, maximum: 999_999 },
   sequence: { type: 'integer', minimum: 0, maximum: 999_999_999 },
   config: { type: 'string', description: 'as the playlist names it' },
+  file: { type: 'string', description: 'as the page names it' },
 }
 
 function pathParameters({ path }: Operation): Json[] {

@@ -8,7 +8,7 @@ export const SESSION_OPERATIONS: Operation[] = [
     path: '/v1/sessions',
     id: 'listSessions',
     tag: 'Sessions',
-    summary: "A room's sessions that have a buffer",
+    summary: 'The sessions of a room that have a buffer',
     description: 'Live or in their grace, newest first, each with what can be captured of it.',
     access: 'token',
     query: sessionListQuery,

@@ -13,12 +13,13 @@ export async function findSession(db: Db, id: string): Promise<Session | undefin
 }
 
 /** Sessions of a room that have a buffer, or will, newest first. */
-export async function listSessionsWithBuffer(db: Db, room: string): Promise<Session[]> {
+/** Of one room, or of all. */
+export async function listSessionsWithBuffer(db: Db, room: string | undefined): Promise<Session[]> {
   return db
     .selectFrom('egress_sessions')
     .selectAll()
-    .where('room', '=', room)
     .where('purged_at', 'is', null)
+    .$if(room !== undefined, (query) => query.where('room', '=', room ?? ''))
     .orderBy('created_at', 'desc')
     .execute()
 }

@@ -56,10 +56,10 @@ const PROVED_WITHIN_MS = 30
 export async function playDemo(parts: DemoParts): Promise<boolean> {
   const { simulator, url, story } = parts
   story(`livekit-replay is up at ${url}, beside a simulated LiveKit at ${simulator.url}`)
-  enter(parts, 'stage', 'alice', 'Alice')
-  enter(parts, 'stage', 'bob', 'Bob')
-  enter(parts, 'class', 'carol', 'Carol')
-  const alice = await tokenFor(parts, 'alice', 'stage')
+  enter(parts, 'stage', 'alice')
+  enter(parts, 'stage', 'bob')
+  enter(parts, 'class', 'carol')
+  const alice = await tokenFor(parts, 'alice', { room: 'stage' })
   const api = createApi(url, alice)
   const session = await untilKept(api, story)
 
@@ -78,17 +78,37 @@ export async function playDemo(parts: DemoParts): Promise<boolean> {
   return proved
 }
 
-function enter({ simulator, story }: DemoParts, room: string, identity: string, name: string): void {
-  simulator.join(room, { identity, name })
+function enter({ simulator, story }: DemoParts, room: string, identity: string): void {
+  simulator.join(room, { identity, name: nameOf(identity) })
   simulator.publishShare(room, identity)
   simulator.publishShareAudio(room, identity)
   story(`${identity} shares their screen in room ${room}`)
 }
 
-async function tokenFor({ apiKey, apiSecret }: DemoParts, identity: string, room: string): Promise<string> {
-  const token = new AccessToken(apiKey, apiSecret, { identity, ttl: '6h' })
-  token.addGrant({ room, roomJoin: true })
+async function tokenFor(
+  { apiKey, apiSecret }: DemoParts,
+  identity: string,
+  grant: { room: string; roomAdmin?: boolean },
+): Promise<string> {
+  const token = new AccessToken(apiKey, apiSecret, { identity, name: nameOf(identity), ttl: '6h' })
+  token.addGrant({ roomJoin: true, ...grant })
   return token.toJwt()
+}
+
+const nameOf = (identity: string) => `${identity.slice(0, 1).toUpperCase()}${identity.slice(1)}`
+
+/** Links that sign in to the page: who shares, who moderates, and somebody in another room. */
+async function pageLinks(parts: DemoParts): Promise<string> {
+  const people = [
+    { identity: 'alice', grant: { room: 'stage' }, who: 'shares in room stage' },
+    { identity: 'mona', grant: { room: 'stage', roomAdmin: true }, who: 'moderates room stage' },
+    { identity: 'carol', grant: { room: 'class' }, who: 'shares in room class' },
+  ]
+  const lines = people.map(
+    async ({ identity, grant, who }) =>
+      `  ${nameOf(identity)}, who ${who}:\n  ${parts.url}/#token=${await tokenFor(parts, identity, grant)}\n`,
+  )
+  return (await Promise.all(lines)).join('\n')
 }
 
 type Api = <T>(path: string, body?: unknown) => Promise<T>
@@ -161,9 +181,12 @@ async function prove({ dataPath, story }: DemoParts, clip: Clip, pressedAt: numb
 
 async function sayWhatNext(parts: DemoParts, session: Session, clip: Clip): Promise<void> {
   const { url, dataPath } = parts
-  const token = await tokenFor(parts, 'alice', 'stage')
+  const token = await tokenFor(parts, 'alice', { room: 'stage' })
   process.stdout.write(`
-Try next, as alice:
+Watch and keep, in a browser, as
+
+${await pageLinks(parts)}
+Or by hand, as alice:
 
   TOKEN=${token}
 

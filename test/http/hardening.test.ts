@@ -107,7 +107,18 @@ describe('against whoever means harm', () => {
       { numRuns: 300, endOnFailure: true },
     )
     const values = ['%00', '%ff', 'a%00b', '', '-1', '1e9', 'NaN', '%F0%9F%8E%AC', 'x'.repeat(3000)]
-    for (const name of ['room', 'status', 'limit', 'offset', 'cursor', 'communityId', 'userId', 'exact', 'token'])
+    for (const name of [
+      'room',
+      'status',
+      'limit',
+      'offset',
+      'cursor',
+      'title',
+      'communityId',
+      'userId',
+      'exact',
+      'token',
+    ])
       for (const value of values)
         for (const path of ['sessions', 'clips', 'quota'])
           expect((await share.call('GET', `/v1/${path}?${name}=${value}`, { token: backend })).status).to.be.below(500)

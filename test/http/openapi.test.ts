@@ -81,6 +81,7 @@ describe('the description of the API', () => {
 
     it('sessions, as they are answered', async () => {
       await call('GET', `/v1/sessions?room=${ROOM}`)
+      await call('GET', '/v1/sessions')
       const { body } = await call('GET', session())
       await call('GET', '/v1/sessions')
       await call('GET', '/v1/sessions?room=other')
@@ -111,6 +112,7 @@ describe('the description of the API', () => {
       })
       await call('GET', `/v1/clips/${id}`)
       await call('GET', '/v1/clips?limit=1')
+      await call('GET', '/v1/clips?title=goal')
       await call('GET', '/v1/clips?cursor=x')
       await call('PATCH', `/v1/clips/${id}`, { token, body: { title: 'The goal, from behind' } })
       await call('PATCH', `/v1/clips/${id}`, { token, body: { colour: 'red' } })
@@ -145,6 +147,9 @@ describe('the description of the API', () => {
       expect(docs.body.toString())
         .to.contain('/v1/sessions/{id}/clips')
         .and.not.match(/<script|(src|href)="http/)
+      await call('GET', '/', {})
+      await call('GET', '/console/main.js', {})
+      await call('GET', '/console/nothing.js', {})
       const event = JSON.stringify({ event: 'room_started', id: 'EV_described', room: { name: 'r', sid: 'RM_r' } })
       const delivered = await share.deliver(event)
       check('POST', '/webhooks/livekit', delivered)
