@@ -5,7 +5,6 @@ import { createFeed } from './feed.js'
 import { createLibrary } from './library-data.js'
 import { createStore } from './store.js'
 import { createToasts } from './toasts.js'
-import { captureBody } from './selection.js'
 
 /** @typedef {import('./store.js').Clip} Clip */
 /** @typedef {import('./store.js').Session} Session */
@@ -50,11 +49,11 @@ export function startApp(token, claims) {
     /**
      * Makes a clip. Undefined when that was not to be, which was then said.
      * @param {Session} session
-     * @param {import('./selection.js').Selection} selection
+     * @param {{ lastSeconds: number } | { from: string, to: string }} range
      * @param {string} title
      */
-    async keep(session, selection, title) {
-      const body = { ...captureBody(selection, api.now()), ...(title === '' ? {} : { title }) }
+    async keep(session, range, title) {
+      const body = { ...range, ...(title === '' ? {} : { title }) }
       const headers = { prefer: 'respond-async', 'idempotency-key': randomKey() }
       const post = () => api.call('POST', `v1/sessions/${session.id}/clips`, { body, headers })
       try {

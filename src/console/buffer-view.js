@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { here } from './api.js'
 import { ClipList } from './clip-list.js'
 import { clockTime } from './format.js'
@@ -7,7 +7,7 @@ import { KeepPanel, Keys } from './keep-panel.js'
 import { PlayerView } from './player.js'
 import { keptRanges, nearestCovered } from './ranges.js'
 import { hrefOf } from './route.js'
-import { markIn, markOut, rangeOf } from './selection.js'
+import { captureBody, markIn, markOut, rangeOf } from './selection.js'
 import { useApp, useAppState } from './store.js'
 import { clipName, strings, whoOf } from './strings.js'
 import { mayKeep } from './token.js'
@@ -71,14 +71,20 @@ function Buffer({ session }) {
     out: (/** @type {number | undefined} */ at) => at !== undefined && setSelection(markOut(selection, at, whole)),
   }
   const [isKeeping, setIsKeeping] = useState(false)
+  const hideKept = useRef(() => {})
+  useEffect(() => () => hideKept.current(), [])
   const keep = async (/** @type {string} */ title) => {
     if (isKeeping || !mayKeep(claims, session)) return undefined
     setIsKeeping(true)
-    const clip = await app.keep(session, selection, title)
+    const clip = await app.keep(
+      session,
+      captureBody(selection, { ...whole, to: isLive(session) ? app.api.now() : to }),
+      title,
+    )
     setIsKeeping(false)
     if (!clip) return undefined
     const open = () => window.location.assign(hrefOf({ view: 'clip', id: clip.id }))
-    app.show(say.kept(clipName(clip)), { action: { label: say.watch, run: open } })
+    hideKept.current = app.show(say.kept(clipName(clip)), { action: { label: say.watch, run: open } })
     return clip
   }
   useKeys({

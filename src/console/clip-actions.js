@@ -35,7 +35,9 @@ export function ClipActions({ clip, isSmall = false }) {
     ${actions.map(({ icon, label, run, href }) => {
       const inside = html`<${Icon} name=${icon} /><span>${label}</span>`
       return href === undefined
-        ? html`<button type="button" key=${icon} class="button" title=${label} onClick=${run}>${inside}</button>`
+        ? html`<button type="button" key=${icon} data-icon=${icon} class="button" title=${label} onClick=${run}>
+            ${inside}
+          </button>`
         : html`<a key=${icon} class="button" title=${label} href=${href} download>${inside}</a>`
     })}
     ${

@@ -55,11 +55,12 @@ export function markOut(selection, at, bounds) {
 }
 
 /**
- * As the API takes it.
+ * As the API takes it, of what there is to choose from.
  * @param {Selection} selection
- * @param {number} nowMs
+ * @param {Range} bounds
  */
-export function captureBody(selection, nowMs) {
+export function captureBody(selection, bounds) {
   if (selection.kind === 'last') return { lastSeconds: selection.seconds }
-  return { from: new Date(selection.from).toISOString(), to: new Date(selection.to ?? nowMs).toISOString() }
+  const { from, to } = rangeOf(selection, bounds)
+  return { from: new Date(from).toISOString(), to: new Date(to).toISOString() }
 }

@@ -41,8 +41,12 @@ export function usePlayer({ id, link, isLive, renewLink }) {
       ...(isLive ? {} : { startSeconds: 0 }),
     })
     for (const name of VIDEO_EVENTS) video.addEventListener(name, changed)
-    // Where a browser wants a click first, the button is there for it.
-    void video.play().catch(changed)
+    video.muted = isLive
+    // Where a browser wants a click first it may play without sound, or the button is there for it.
+    void video.play().catch(() => {
+      video.muted = true
+      return video.play().catch(changed)
+    })
     return () => {
       for (const name of VIDEO_EVENTS) video.removeEventListener(name, changed)
       source.current?.destroy()

@@ -45,7 +45,29 @@ export async function playToEnd(page: Page): Promise<number> {
   return page.evaluate('playToEnd()')
 }
 
+/** The same of any video on any page. */
+export async function clockOf(page: Page, selector: string): Promise<number | null> {
+  return page.evaluate(`(${READ_CLOCK})(document.querySelector(${JSON.stringify(selector)}))`)
+}
+
 /** The cells of `recordings/README.md`: three rows of 48, of 24 x 32 pixels, from (64, 16) on, in 1280 x 720. */
+const READ_CLOCK = `(video) => {
+  const canvas = document.createElement('canvas')
+  canvas.width = 1280
+  canvas.height = 720
+  const context = canvas.getContext('2d')
+  context.drawImage(video, 0, 0, 1280, 720)
+  const row = (y) => {
+    let bits = ''
+    for (let i = 0; i < 48; i += 1) bits += context.getImageData(64 + i * 24 + 12, y, 1, 1).data[1] > 127 ? '1' : '0'
+    return bits
+  }
+  const time = row(32)
+  const complement = row(64)
+  const isClock = [...time].every((bit, i) => bit !== complement[i])
+  return isClock ? parseInt(time, 2) : null
+}`
+
 const PLAYER = `
 const video = document.querySelector('video')
 const problems = []
@@ -79,20 +101,5 @@ async function playToEnd() {
   if (problems.length) throw new Error(problems.join())
   return video.currentTime
 }
-function readClock() {
-  const canvas = document.createElement('canvas')
-  canvas.width = 1280
-  canvas.height = 720
-  const context = canvas.getContext('2d')
-  context.drawImage(video, 0, 0, 1280, 720)
-  const row = (y) => {
-    let bits = ''
-    for (let i = 0; i < 48; i += 1) bits += context.getImageData(64 + i * 24 + 12, y, 1, 1).data[1] > 127 ? '1' : '0'
-    return bits
-  }
-  const time = row(32)
-  const complement = row(64)
-  const isClock = [...time].every((bit, i) => bit !== complement[i])
-  return isClock ? parseInt(time, 2) : null
-}
+const readClock = () => (${READ_CLOCK})(video)
 `
