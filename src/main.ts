@@ -23,6 +23,7 @@ try {
 async function run(config: ReturnType<typeof parseConfig>, log: Log): Promise<void> {
   try {
     const service = await startService(config, { log })
+    service.watchProcess()
     log.info('livekit-replay started', { url: service.url, webhook: `${service.url}/webhooks/livekit` })
     stopOnSignals(log, () => service.stop())
   } catch (error) {

@@ -9,11 +9,14 @@ import { startListener, type Listener } from './db/listen.ts'
 import { migrate } from './db/migrate.ts'
 import { createApp } from './http/app.ts'
 import { startServer } from './http/server.ts'
-import { migrateJobs, startJobs } from './job/runner.ts'
+import { migrateJobs, startJobs, type Jobs } from './job/runner.ts'
 import { startSchedules } from './job/schedules.ts'
 import type { Stop } from './job/stop.ts'
 import { freeJobsOfDeadWorkers } from './job/worker-lock.ts'
 import { errorFields, type Log } from './log.ts'
+import { createMetrics } from './metrics.ts'
+import { readFigures } from './operate/read-figures.ts'
+import { readReadiness } from './operate/readiness.ts'
 import type { Reached } from './segment/land-segment.ts'
 import { joinInstances, ownUrl, type Instances } from './segment/instances.ts'
 import { createLander, createLanderHere } from './segment/lander.ts'
@@ -23,6 +26,7 @@ import { startEventHub } from './notify/event-hub.ts'
 import { createDeps, type Deps } from './service/deps.ts'
 import { createShutdown, type PhaseLimits, type Shutdown } from './service/shutdown.ts'
 import { createSchedules, jobTable, scheduleTable, type ScheduleRuns } from './service/work.ts'
+import { readVersion } from './version.ts'
 
 /** What tests stand in for. */
 export interface Overrides {
@@ -41,6 +45,8 @@ export interface Service {
   readonly url: string
   readonly db: Db
   readonly schedules: ScheduleRuns
+  /** Adds to the metrics what node says of this process; for the one service of a process. */
+  watchProcess(): void
   stop: Stop
 }
 
@@ -53,17 +59,17 @@ export async function startService(config: Config, overrides: Overrides): Promis
   const shutdown = createShutdown(log, overrides.phaseLimitsMs)
   try {
     const { connectionString, pool, db, listener } = await startDatabase(config, log, shutdown)
-    const deps = createDeps(config, db, now, log)
+    const metrics = createMetrics(readVersion())
+    const deps = createDeps(config, db, now, log, metrics)
     const watcher = await watchBuffers(deps, listener, reached, shutdown)
     const forget = (sessionId: string) => watcher.forget(sessionId)
     const retention = { ...deps, forget, reached }
-    const jobs = jobTable(deps, retention)
-    shutdown.add('work', await startJobs({ pool, connectionString, log, node: config.node }, jobs))
+    const jobs = await startJobs({ ...deps, pool, connectionString }, jobTable(deps, retention))
+    shutdown.add('work', () => jobs.stop())
     const schedules = createSchedules(deps, retention, () => watcher.scan())
-    if (!overrides.withoutTicks)
-      shutdown.add('work', startSchedules({ db, now, log }, scheduleTable(schedules, config.node)))
-    const url = await answer(deps, listener, shutdown)
-    return { url, db, schedules, stop: shutdown.stop }
+    if (!overrides.withoutTicks) shutdown.add('work', startSchedules(deps, scheduleTable(schedules, config.node)))
+    const url = await answer(deps, { listener, watcher, jobs }, shutdown)
+    return { url, db, schedules, watchProcess: metrics.watchProcess, stop: shutdown.stop }
   } catch (error) {
     await shutdown.stop()
     throw error
@@ -125,8 +131,14 @@ async function watchBuffers(
   return watcher
 }
 
+interface Running {
+  listener: Listener
+  watcher: Watcher
+  jobs: Jobs
+}
+
 /** HTTP, and what the other instances are told of where. */
-async function answer(deps: Deps, listener: Listener, shutdown: Shutdown): Promise<string> {
+async function answer(deps: Deps, { listener, watcher, jobs }: Running, shutdown: Shutdown): Promise<string> {
   const { config } = deps
   const events = await startEventHub({ ...deps, listener })
   let instances: Instances | undefined
@@ -135,7 +147,22 @@ async function answer(deps: Deps, listener: Listener, shutdown: Shutdown): Promi
     isAlone: () => instances?.isAlone() ?? true,
   }
   const ending = new AbortController()
-  const app = createApp({ ...deps, listener, events, instances: others, ending: ending.signal })
+  const state = {
+    ...deps,
+    watcherTrouble: () => watcher.trouble(),
+    jobsTrouble: () => jobs.trouble(),
+    clocks: () => watcher.figures(),
+    eventStreams: () => events.count(),
+  }
+  const app = createApp({
+    ...deps,
+    listener,
+    events,
+    instances: others,
+    ending: ending.signal,
+    readReadiness: () => readReadiness(state),
+    readFigures: () => readFigures(state),
+  })
   const server = await startServer(app, config)
   shutdown.add('http', () => server.stop(() => ending.abort()))
   // A stream of events would never end by itself.

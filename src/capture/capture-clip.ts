@@ -15,6 +15,7 @@ import type { Session } from '../db/schema.ts'
 import { AppError } from '../errors.ts'
 import { enqueue } from '../job/jobs.ts'
 import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
 import { askToStore } from './ask-to-store.ts'
 import type { ClipMediaCache } from './clip-media.ts'
 import { describeBuffer } from './describe-buffer.ts'
@@ -37,6 +38,7 @@ export interface CaptureDeps {
   mediaCache: ClipMediaCache
   /** Throws `storage_full` below the free space that is kept. */
   assertFreeSpace: () => Promise<void>
+  metrics?: Pick<Metrics, 'captureSettled'> | undefined
 }
 
 export interface CaptureRequest {
@@ -68,13 +70,20 @@ export async function captureClip(deps: CaptureDeps, request: CaptureRequest): P
     if (before) return before
     await deps.assertFreeSpace()
     const id = uuidv7()
-    if (await deps.db.transaction().execute((trx) => commitCapture(deps, trx, id, request))) return { id }
+    const status = await deps.db.transaction().execute((trx) => commitCapture(deps, trx, id, request))
+    if (status === 'ready') deps.metrics?.captureSettled('ready', deps.now().getTime() - request.pressedAt.getTime())
+    if (status) return { id }
     // Somebody took the key between the look and the commit: theirs is found now, unless it was deleted already.
   }
 }
 
-/** False when the idempotency key turned out to be taken. */
-async function commitCapture(deps: CaptureDeps, trx: Trx, id: string, request: CaptureRequest): Promise<boolean> {
+/** Undefined when the idempotency key turned out to be taken. */
+async function commitCapture(
+  deps: CaptureDeps,
+  trx: Trx,
+  id: string,
+  request: CaptureRequest,
+): Promise<'ready' | 'waiting' | undefined> {
   const { from, to, userId } = request
   const ids = request.sessions.map((session) => session.id)
   const { sessions, timelines } = await loadTimelines(trx, ids, from, to)
@@ -82,7 +91,7 @@ async function commitCapture(deps: CaptureDeps, trx: Trx, id: string, request: C
   const waitMs = isAwaited(sessions, timelines, to) ? longestWaitMs(deps, request) : 0
   const isEnough = plan && (plan.coverage.complete || !request.isExact)
   if (!isEnough && waitMs === 0) throw await notRecorded(trx, request, plan)
-  if (!(await insertClip(deps, trx, id, request, plan, waitMs > 0))) return false
+  if (!(await insertClip(deps, trx, id, request, plan, waitMs > 0))) return undefined
   const reserved = waitMs > 0 ? expectedBytes(plan, to) : (plan?.sizeBytes ?? 0)
   await reserveQuota(trx, userId, reserved, deps.config.quotaBytes)
   await recordClipSessions(trx, id, ids)
@@ -93,7 +102,7 @@ async function commitCapture(deps: CaptureDeps, trx: Trx, id: string, request: C
   await tellClip(trx, id)
   // Whoever is handed this clip asks for it next.
   if (plan && waitMs === 0) await deps.mediaCache(contentKey(plan), () => Promise.resolve(plan.media))
-  return true
+  return waitMs > 0 ? 'waiting' : 'ready'
 }
 
 async function findRepeated(db: Db, request: CaptureRequest): Promise<ClipWithFile | undefined> {

@@ -31,9 +31,11 @@ export async function finishWaitingClips(
  * `finish_clip`, because its deadline has come. Without anything to show it has failed.
  */
 export async function finishClip(deps: CaptureDeps, clipId: string, isDue: boolean): Promise<FinishOutcome> {
+  let pressedAt = deps.now()
   const outcome = await deps.db.transaction().execute(async (trx) => {
     const clip = await lockClip(trx, clipId)
     if (clip?.status !== 'waiting') return 'not_waiting'
+    pressedAt = clip.pressed_at
     const { requested_from: from, requested_to: to } = clip
     const { sessions, timelines } = await loadTimelines(trx, await listClipSessions(trx, clipId), from, to)
     const plan = makePlan(timelines, from, to)
@@ -41,6 +43,8 @@ export async function finishClip(deps: CaptureDeps, clipId: string, isDue: boole
     if (!isDue) await dequeue(trx, `finish:${clipId}`)
     return settleClip(trx, clip, plan)
   })
+  if (outcome === 'ready' || outcome === 'failed')
+    deps.metrics?.captureSettled(outcome, deps.now().getTime() - pressedAt.getTime())
   if (outcome === 'failed') deps.log.warn('clip failed', { clipId })
   if (outcome === 'ready') deps.log.info('clip ready', { clipId, isDue })
   return outcome

@@ -1,16 +1,28 @@
 import { readdir } from 'node:fs/promises'
+import { sql } from 'kysely'
 import { Migrator, type Migration } from 'kysely/migration'
 import type { Log } from '../log.ts'
 import type { Db } from './connect.ts'
 
 const FOLDER = new URL('../../migrations/', import.meta.url)
 
+async function listNames(): Promise<string[]> {
+  return (await readdir(FOLDER)).filter((name) => name.endsWith('.ts')).toSorted()
+}
+
 async function getMigrations(): Promise<Record<string, Migration>> {
-  const names = (await readdir(FOLDER)).filter((name) => name.endsWith('.ts')).toSorted()
+  const names = await listNames()
   const loaded = await Promise.all(
     names.map(async (name) => [name.replace(/\.ts$/, ''), (await import(new URL(name, FOLDER).href)) as Migration]),
   )
   return Object.fromEntries(loaded) as Record<string, Migration>
+}
+
+/** Those that this version wants and the database has not. More than it wants are a newer version's. */
+export async function findMissingMigrations(db: Db): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db)
+  const applied = new Set(rows.map(({ name }) => name))
+  return (await listNames()).map((name) => name.replace(/\.ts$/, '')).filter((name) => !applied.has(name))
 }
 
 /**

@@ -125,14 +125,19 @@ export const eventAnswer = z
 
 export const webhookAnswer = z.strictObject({ effect: z.string() }).meta({ id: 'WebhookEffect' })
 export const healthAnswer = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Health' })
+const partState = z.string().describe('ok, or what is wrong')
 export const readyAnswer = z
   .strictObject({
-    status: z.literal('ready'),
+    status: z.enum(['ready', 'degraded']),
     database: z.literal('ok'),
-    disk: z.enum(['ok', 'full']),
-    bufferFreeBytes: bytes,
-    storageFreeBytes: bytes,
-    minFreeBytes: bytes,
+    migrations: z.literal('ok'),
+    disk: partState,
+    watcher: partState,
+    livekit: partState,
+    jobs: partState,
+    bufferFreeBytes: bytes.optional(),
+    storageFreeBytes: bytes.optional(),
+    minFreeBytes: bytes.optional(),
   })
   .meta({ id: 'Readiness' })
 

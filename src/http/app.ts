@@ -1,10 +1,8 @@
 import express, { type Express, type NextFunction, type Request, type Response } from 'express'
 import helmet from 'helmet'
-import { sql } from 'kysely'
 import type { Config } from '../config.ts'
 import { AppError } from '../errors.ts'
-import type { DiskState } from '../segment/full-disk.ts'
-import type { WebhookDeps } from '../webhook/receive-webhook.ts'
+import type { Metrics } from '../metrics.ts'
 import { authenticate } from './access.ts'
 import { captureRoutes, type CaptureRoutesDeps } from './captures.routes.ts'
 import { clipRoutes, type ClipRoutesDeps } from './clips.routes.ts'
@@ -15,13 +13,15 @@ import { errorHandler } from './errors.ts'
 import { eventRoutes, type EventRoutesDeps } from './events.routes.ts'
 import { mediaRoutes, type MediaRoutesDeps } from './media.routes.ts'
 import { createMediaTokens } from './media-token.ts'
+import { observeRequests } from './observe-requests.ts'
+import { operateRoutes, type OperateDeps } from './operate.routes.ts'
 import { passToNode, type PassDeps } from './pass-to-node.ts'
 import { posterRoutes, type PosterRoutesDeps } from './poster.routes.ts'
 import { methodsOf } from './operations.ts'
 import { createPresenter } from './present.ts'
 import { sessionPlaylistRoutes, type SessionPlaylistDeps } from './session-playlist.routes.ts'
 import { sessionRoutes, type SessionRoutesDeps } from './sessions.routes.ts'
-import { webhookRoutes } from './webhook.routes.ts'
+import { webhookRoutes, type WebhookRoutesDeps } from './webhook.routes.ts'
 
 type Routes = ClipRoutesDeps &
   CaptureRoutesDeps &
@@ -30,11 +30,13 @@ type Routes = ClipRoutesDeps &
   PosterRoutesDeps &
   SessionPlaylistDeps &
   PassDeps &
-  EventRoutesDeps
+  EventRoutesDeps &
+  OperateDeps &
+  WebhookRoutesDeps
 
-export type AppDeps = Omit<Routes & WebhookDeps, 'presenterFor' | 'tokens' | 'config'> & {
+export type AppDeps = Omit<Routes, 'presenterFor' | 'tokens' | 'config' | 'metrics'> & {
   config: Config
-  readDisk: () => Promise<DiskState>
+  metrics: Metrics
 }
 
 /** Everything that answers HTTP. */
@@ -47,6 +49,7 @@ export function createApp(deps: AppDeps): Express {
   app.set('trust proxy', config.trustProxy)
   // A page of another origin that may call us may also show what it got the links of.
   const policy = config.corsOrigins.length > 0 ? 'cross-origin' : 'same-origin'
+  app.use(observeRequests(deps.metrics))
   app.use(helmet({ crossOriginResourcePolicy: { policy } }), allowOrigins(config.corsOrigins))
 
   const tokens = createMediaTokens(config.livekit.keys, deps.now)
@@ -54,16 +57,7 @@ export function createApp(deps: AppDeps): Express {
   const presenterFor = (req: Request) => createPresenter(baseUrl(req), tokens)
 
   app.use(answerOptions)
-  app.get('/healthz', (_req, res) => {
-    res.json({ status: 'ok' })
-  })
-  app.get('/readyz', async (_req, res) => {
-    await sql`select 1`.execute(deps.db)
-    // A full disk is no reason to keep webhooks from coming in.
-    const { isFull, ...bytes } = await deps.readDisk()
-    res.json({ status: 'ready', database: 'ok', disk: isFull ? 'full' : 'ok', ...bytes })
-  })
-  app.use(docsRoutes(), consoleRoutes())
+  app.use(operateRoutes(deps), docsRoutes(), consoleRoutes())
   app.use('/webhooks', webhookRoutes(deps))
   app.use(
     '/v1',

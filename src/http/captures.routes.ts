@@ -6,6 +6,7 @@ import { captureClip, type CaptureDeps, type CaptureRequest } from '../capture/c
 import { listSessionsOfUser } from '../capture/load-timeline.ts'
 import type { Config } from '../config.ts'
 import { AppError } from '../errors.ts'
+import type { Metrics } from '../metrics.ts'
 import { actingUser, assertActsFor, callerOf } from './access.ts'
 import { awaitClip, type AwaitDeps } from './await-clip.ts'
 import { captureBody, readPrefer, roomCaptureBody, wantedRange } from './capture-body.ts'
@@ -16,6 +17,7 @@ import { requireSession } from './sessions.routes.ts'
 export interface CaptureRoutesDeps extends CaptureDeps, AwaitDeps {
   config: CaptureDeps['config'] & Pick<Config, 'bufferDurationMs' | 'capturesPerMinute'>
   presenterFor: (req: Request) => Presenter
+  metrics?: Pick<Metrics, 'captureSettled' | 'captureRefused'> | undefined
 }
 
 /** A press waits for its segment `2 D + 3 s` at most; what takes longer is told as it is. */
@@ -58,15 +60,11 @@ export function captureRoutes(deps: CaptureRoutesDeps): Router {
   return router
 }
 
+type LimitedDeps = CaptureRoutesDeps & { limit: CaptureLimit }
+
 /** 201 with the finished clip; 202 with one that waits, if the caller does not want to, or no longer. */
-async function answerCapture(
-  deps: CaptureRoutesDeps & { limit: CaptureLimit },
-  req: Request,
-  res: Response,
-  request: CaptureRequest,
-): Promise<void> {
-  await deps.limit(req, res, request.userId)
-  const { id } = await captureClip(deps, request)
+async function answerCapture(deps: LimitedDeps, req: Request, res: Response, request: CaptureRequest): Promise<void> {
+  const { id } = await commit(deps, req, res, request)
   // What landed while this was committed told nobody yet that it was waited for.
   await finishClip(deps, id, false)
   const prefer = readPrefer(req.get('prefer'))
@@ -80,6 +78,16 @@ async function answerCapture(
   if (prefer.isAsync) res.set('Preference-Applied', 'respond-async')
   res.status(clip.status === 'waiting' || prefer.isAsync ? 202 : 201)
   res.location(`/v1/clips/${id}`).json(deps.presenterFor(req).clip(clip))
+}
+
+async function commit(deps: LimitedDeps, req: Request, res: Response, request: CaptureRequest) {
+  try {
+    await deps.limit(req, res, request.userId)
+    return await captureClip(deps, request)
+  } catch (error) {
+    if (error instanceof AppError) deps.metrics?.captureRefused(error.code)
+    throw error
+  }
 }
 
 /** What makes a repeated request the same one. */

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { Router } from 'express'
+import { readVersion } from '../version.ts'
 import { renderDocs } from './docs-page.ts'
 import { createOpenApi } from './openapi.ts'
 
@@ -20,9 +20,4 @@ export function docsRoutes(): Router {
     res.set('Cache-Control', 'no-cache').type('html').send(document().html)
   })
   return router
-}
-
-function readVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }

@@ -51,9 +51,23 @@ const SERVICE_OPERATIONS: Operation[] = [
     id: 'getReadiness',
     tag: 'Service',
     summary: 'Whether it is able to work',
+    description:
+      'Each part is `ok`, or what is wrong, in words. 503 when webhooks cannot be taken: without the database or its ' +
+      'tables. Anything else is named, and the answer is 200 with status `degraded`.',
     access: 'everybody',
     answers: { 200: { description: 'It is.', schema: readyAnswer } },
     errors: ['database_unavailable'],
+  },
+  {
+    method: 'get',
+    path: '/metrics',
+    id: 'getMetrics',
+    tag: 'Service',
+    summary: 'Counts and times, for Prometheus',
+    description: 'With `REPLAY_METRICS_TOKEN` set: for `Authorization: Bearer <it>` only.',
+    access: 'everybody',
+    answers: { 200: { description: 'In the text format of Prometheus.', type: 'text/plain' } },
+    errors: ['unauthorized'],
   },
   {
     method: 'get',
@@ -104,6 +118,11 @@ export const OPERATIONS: Operation[] = [
   ...MEDIA_OPERATIONS,
   ...SERVICE_OPERATIONS,
 ]
+
+/** The template of the route that a path is of; `other` if it is of none. */
+export function templateOf(path: string): string {
+  return OPERATIONS.find((operation) => patternOf(operation).test(path))?.path ?? 'other'
+}
 
 /** The methods with which a path can be called, if it can with any. */
 export function methodsOf(path: string): string[] {

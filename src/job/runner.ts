@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import { Logger, run, runMigrations, type Runner, type TaskList, type WorkerEvents } from 'graphile-worker'
 import type pg from 'pg'
 import { errorFields, type Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
 import { jobOfNode, MAX_ATTEMPTS, NODE_JOBS, type JobName, type JobPayloads } from './jobs.ts'
 import type { Stop } from './stop.ts'
 import { holdWorkerLock } from './worker-lock.ts'
@@ -23,6 +24,7 @@ export interface RunnerDeps {
 export interface NodeDeps extends RunnerDeps {
   /** Does this node's own jobs beside those that are anyone's. */
   node: string
+  metrics?: Pick<Metrics, 'jobRan'> | undefined
 }
 
 const CONCURRENCY = 8
@@ -33,20 +35,29 @@ export async function migrateJobs(deps: RunnerDeps): Promise<void> {
   await runMigrations({ pgPool: deps.pool, logger: quietLogger(deps.log) })
 }
 
+export interface Jobs {
+  /** What is wrong with their runner, in words. */
+  trouble(): string | undefined
+  stop: Stop
+}
+
 /** Works through the jobs until stopped; begins again by itself when the database went away. */
-export async function startJobs(deps: NodeDeps, jobs: JobTable): Promise<Stop> {
+export async function startJobs(deps: NodeDeps, jobs: JobTable): Promise<Jobs> {
   let stopping = false
+  let isRunning = true
   let current = await startPool(deps, jobs)
   let waiting: (() => void) | undefined
 
   const supervise = async (): Promise<void> => {
     while (!stopping) {
       await current.runner.promise.catch((error: unknown) => deps.log.debug('job runner ended', errorFields(error)))
+      isRunning = false
       await current.unlock()
       while (!stopping) {
         const next = await startPool(deps, jobs).catch(() => undefined)
         if (next) {
           current = next
+          isRunning = true
           deps.log.info('job runner restarted')
           break
         }
@@ -58,11 +69,14 @@ export async function startJobs(deps: NodeDeps, jobs: JobTable): Promise<Stop> {
     }
   }
   const supervised = supervise()
-  return async () => {
-    stopping = true
-    waiting?.()
-    await current.runner.stop().catch(() => undefined)
-    await supervised
+  return {
+    trouble: () => (isRunning ? undefined : 'their runner is being started again'),
+    async stop() {
+      stopping = true
+      waiting?.()
+      await current.runner.stop().catch(() => undefined)
+      await supervised
+    },
   }
 }
 
@@ -114,12 +128,18 @@ function nudgeAfterJobs(events: WorkerEvents): void {
   events.on('worker:release', end)
 }
 
-function taskList({ log, node }: NodeDeps, jobs: JobTable): TaskList {
+function taskList({ log, node, metrics }: NodeDeps, jobs: JobTable): TaskList {
   const task = (name: JobName): TaskList[string] => {
     const work = jobs[name] as (payload: unknown, attempt: Attempt) => Promise<unknown>
     return async (payload, { job }) => {
       const last = job.attempts >= job.max_attempts
-      const outcome = await work(payload, { last })
+      const startedAt = performance.now()
+      const tell = (outcome: 'done' | 'failed') => metrics?.jobRan(name, outcome, performance.now() - startedAt)
+      const outcome = await work(payload, { last }).catch((error: unknown) => {
+        tell('failed')
+        throw error
+      })
+      tell('done')
       log.debug('job done', { job: name, ...(payload as object), outcome })
     }
   }

@@ -3,6 +3,7 @@ import type { Now } from '../clock.ts'
 import type { Db } from '../db/connect.ts'
 import { isDatabaseAway } from '../db/connect.ts'
 import { errorFields, type Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
 import type { Stop } from './stop.ts'
 
 /** A plain function run at set times. It returns counts; only runs that counted something are worth a line. */
@@ -19,6 +20,7 @@ export interface ScheduleDeps {
   db: Db
   now: Now
   log: Log
+  metrics?: Pick<Metrics, 'scheduleRan'> | undefined
 }
 
 /** Ticks on every instance; each tick is run by one of them, and never beside itself. */
@@ -43,13 +45,18 @@ export function startSchedules(deps: ScheduleDeps, schedules: Schedule[]): Stop 
 /** Instances tick some ms apart, and mean the same. */
 const wholeSecond = (date: Date) => new Date(Math.floor(date.getTime() / 1000) * 1000)
 
-async function tick({ db, log }: ScheduleDeps, schedule: Schedule, date: Date): Promise<void> {
+async function tick({ db, log, metrics }: ScheduleDeps, schedule: Schedule, date: Date): Promise<void> {
+  const startedAt = performance.now()
+  const tell = (counts?: Record<string, number>) =>
+    metrics?.scheduleRan(schedule.name.replace(/@.*/, ''), counts, performance.now() - startedAt)
   try {
     if (!(await claimTick(db, schedule.name, date))) return
     const counts = await schedule.run()
+    tell(counts)
     const counted = Object.values(counts).some((count) => count > 0)
     log[counted ? 'info' : 'debug']('schedule ran', { schedule: schedule.name, ...counts })
   } catch (error) {
+    tell()
     if (isDatabaseAway(error)) log.warn('schedule skipped, the database is away', { schedule: schedule.name })
     else log.error('schedule failed', { schedule: schedule.name, ...errorFields(error) })
   }

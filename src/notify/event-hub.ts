@@ -16,6 +16,8 @@ export interface Subscriber {
 export interface EventHub {
   /** Also tells which event was the last before the subscription. */
   subscribe(subscriber: Subscriber): { lastId: number; unsubscribe: () => void }
+  /** How many subscribe now. */
+  count(): number
   stop: Stop
 }
 
@@ -51,6 +53,7 @@ export async function startEventHub(deps: HubDeps): Promise<EventHub> {
       subscribers.add(subscriber)
       return { lastId, unsubscribe: () => subscribers.delete(subscriber) }
     },
+    count: () => subscribers.size,
     async stop() {
       unlisten()
       await pump.settled()

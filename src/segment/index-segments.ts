@@ -3,6 +3,7 @@ import type { Now } from '../clock.ts'
 import type { Db } from '../db/connect.ts'
 import type { Session } from '../db/schema.ts'
 import { errorFields, type Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
 import { findSession, lockSession, setSession } from '../session/session.repo.ts'
 import { bufferPathOf } from './buffer-path.ts'
 import { claimSession } from './claim-session.ts'
@@ -34,6 +35,7 @@ export interface IndexDeps {
   land: Land
   /** Told after each commit of new segments, if there are clips that wait for some. */
   onAwaited: (sessionId: string) => void
+  metrics?: Pick<Metrics, 'landed'> | undefined
   reached?: Reached | undefined
 }
 
@@ -184,7 +186,9 @@ async function record(deps: IndexDeps, memory: IndexMemory, landed: LandedSegmen
   deps.log.debug('segments landed', { sessionId: id, count: landed.length, last: newest?.sequence })
   if (isAwaited) deps.onAwaited(id)
   // More than these at once are a back-fill, and late for another reason.
-  if (newest && landed.length <= 2) noteClock(deps, memory, newest)
+  const lagMs = newest && landed.length <= 2 ? noteClock(deps, memory, newest) : undefined
+  const unreadable = landed.filter((segment) => segment.unreadable !== null).length
+  deps.metrics?.landed({ count: landed.length, unreadable, lagMs })
 }
 
 /** Until LiveKit tells when its first packet came. */
@@ -201,12 +205,14 @@ async function estimateClock(deps: IndexDeps, memory: IndexMemory): Promise<void
   if (session) memory.session = session
 }
 
-function noteClock(deps: IndexDeps, memory: IndexMemory, newest: LandedSegment): void {
+/** Returns the lag, if the session has a clock. */
+function noteClock(deps: IndexDeps, memory: IndexMemory, newest: LandedSegment): number | undefined {
   const { session } = memory
-  if (!session.clock_origin) return
+  if (!session.clock_origin) return undefined
   const endMs = newest.start_ms + newest.duration_ms
   const origin = session.clock_origin.getTime()
   const noted = noteLanding(memory.clock, origin, endMs, newest.landed_at.getTime())
   memory.clock = noted.clock
   if (noted.isDrifting) deps.log.warn('session clock drifted', { sessionId: session.id, ...noted.clock.figures })
+  return noted.clock.figures.lagMs
 }

@@ -29,8 +29,10 @@ export interface Watcher {
   look(sessionId: string): Promise<void>
   /** Forgets a session whose directory is gone. */
   forget(sessionId: string): void
-  /** How far behind each live session lands, and how far its clock drifted. */
+  /** How far behind each session landed that has a directory here, and how far its clock drifted. */
   figures(): (LandingFigures & { sessionId: string })[]
+  /** What is wrong with it, in words. */
+  trouble(): string | undefined
   stop: Stop
 }
 
@@ -43,6 +45,8 @@ interface Watched {
 
 const SCAN_INTERVAL_MS = 10_000
 const POLL_MS = 500
+/** Several scans failed, or one hangs: a file system that went away. */
+const TROUBLE_SECONDS = 45
 
 /** Egress writes it after every segment, when that is whole (contract section 2). */
 const HINT = 'live.m3u8'
@@ -53,7 +57,12 @@ export async function startWatcher(deps: IndexDeps, options: WatcherOptions): Pr
   const sessions = new Map<string, Watched>()
   const look = (sessionId: string) => watched(deps, sessions, sessionId).indexer.look()
   const root = options.polling ? undefined : watchRoot(deps, sessions, look)
-  const scan = () => scanAll(deps, sessions, options.polling ? undefined : look)
+  let scannedAt = performance.now()
+  const scan = async () => {
+    const found = await scanAll(deps, sessions, options.polling ? undefined : look)
+    scannedAt = performance.now()
+    return found
+  }
   const rescan = () => scan().catch((error: unknown) => deps.log.error('scan failed', errorFields(error)))
   const timers = [setInterval(() => void rescan(), options.scanIntervalMs ?? SCAN_INTERVAL_MS)]
   if (options.polling) timers.push(startPolling(deps, sessions, look))
@@ -73,6 +82,10 @@ export async function startWatcher(deps: IndexDeps, options: WatcherOptions): Pr
         const figures = indexer.figures()
         return figures ? [{ sessionId, ...figures }] : []
       }),
+    trouble: () => {
+      const seconds = Math.round((performance.now() - scannedAt) / 1000)
+      return seconds > TROUBLE_SECONDS ? `the buffer path was last looked through ${seconds} s ago` : undefined
+    },
     async stop() {
       for (const timer of timers) clearInterval(timer)
       root?.close()

@@ -8,17 +8,21 @@ import type { Db } from '../db/connect.ts'
 import { freeBytes } from '../disk.ts'
 import { createTokenVerifier } from '../livekit/access-token.ts'
 import { createEgressApi } from '../livekit/egress.ts'
+import { createPing } from '../livekit/ping.ts'
 import { createRoomApi } from '../livekit/room-service.ts'
 import { createRoomDataSender } from '../livekit/room-data.ts'
+import { timeCall, timeCalls } from '../livekit/time-calls.ts'
 import { createWebhookSigner } from '../livekit/sign-webhook.ts'
 import { createWebhookReceiver } from '../livekit/webhook-event.ts'
 import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import { createLivekitState } from '../operate/livekit-state.ts'
 import { assertFreeSpace, readDisk } from '../segment/full-disk.ts'
 import { createLiveConfigs } from '../segment/live-buffer.ts'
 import { createTurns } from '../segment/turns.ts'
 
 /** What everything is given, by name; each takes of it what it says it needs. */
-export function createDeps(config: Config, db: Db, now: Now, log: Log) {
+export function createDeps(config: Config, db: Db, now: Now, log: Log, metrics: Metrics) {
   const { bufferPath, storagePath } = config
   return {
     config,
@@ -38,12 +42,14 @@ export function createDeps(config: Config, db: Db, now: Now, log: Log) {
     assertFreeSpace: () => assertFreeSpace({ bufferPath, storagePath, config }),
     readDisk: () => readDisk({ bufferPath, storagePath, config }),
     freeBufferBytes: () => freeBytes(bufferPath),
-    egress: createEgressApi(config.livekit, config.egressPath),
-    rooms: createRoomApi(config.livekit),
+    metrics,
+    egress: timeCalls('egress', createEgressApi(config.livekit, config.egressPath), metrics.livekitCalled),
+    rooms: timeCalls('rooms', createRoomApi(config.livekit), metrics.livekitCalled),
+    livekitState: createLivekitState(timeCall('ping', createPing(config.livekit), metrics.livekitCalled)),
     receive: createWebhookReceiver(config.livekit, config.egressPath),
     verifyToken: createTokenVerifier(config.livekit),
     signWebhook: createWebhookSigner(config.livekit),
-    sendRoomData: createRoomDataSender(config.livekit),
+    sendRoomData: timeCall('rooms.sendData', createRoomDataSender(config.livekit), metrics.livekitCalled),
   }
 }
 

@@ -141,6 +141,7 @@ describe('the description of the API', () => {
     it('the rest, as it is answered', async () => {
       await call('GET', '/healthz', {})
       await call('GET', '/readyz', {})
+      await call('GET', '/metrics', {})
       const served = await call('GET', '/openapi.json', {})
       expect(served.body.paths).to.deep.equal(DOCUMENT['paths'])
       const docs = await call('GET', '/docs', {})
