@@ -95,10 +95,22 @@ async function startPool(deps: NodeDeps, jobs: JobTable): Promise<{ runner: Runn
     logger: quietLogger(deps.log),
     taskList: taskList(deps, jobs),
     events,
+    preset: { worker: END_IN_BATCHES },
   })
-  const unlock = await holdWorkerLock(deps.connectionString, await created, deps.log)
+  const unlock = await holdWorkerLock(deps.connectionString, await created, deps.log).catch(async (error: unknown) => {
+    // Its jobs would be taken for a dead one's.
+    await runner.stop().catch(() => undefined)
+    throw error
+  })
   return { runner, unlock }
 }
+
+/**
+ * In batches (of what ends within one turn) graphile-worker answers for an end that it
+ * cannot write down: the pool stops, and begins again above. One by one, nobody waits
+ * for that promise, and a database that goes away in that moment ends the process.
+ */
+const END_IN_BATCHES = { completeJobBatchDelay: 0, failJobBatchDelay: 0 }
 
 const NUDGE_MS = [20, 100, 400]
 

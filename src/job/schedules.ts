@@ -33,13 +33,21 @@ export function startSchedules(deps: ScheduleDeps, schedules: Schedule[]): Stop 
   }
   const tasks = schedules.map((schedule) => {
     if (schedule.atStart) void start(schedule, new Date())
-    const options = { name: schedule.name, timezone: 'UTC', noOverlap: true, suppressMissedWarning: true }
+    const logger = cronLogger(deps.log, schedule.name)
+    const options = { name: schedule.name, timezone: 'UTC', noOverlap: true, suppressMissedWarning: true, logger }
     return cron.schedule(schedule.when, ({ date }) => start(schedule, wholeSecond(date)), options)
   })
   return async () => {
     for (const task of tasks) await task.destroy()
     await Promise.all(running)
   }
+}
+
+/** What node-cron would print: of note is that a run takes longer than its schedule gives it. */
+function cronLogger(log: Log, schedule: string) {
+  const say = (level: 'debug' | 'warn' | 'error') => (said: string | Error) =>
+    log[level]('schedule complained', { schedule, said: String(said) })
+  return { debug: say('debug'), info: say('debug'), warn: say('warn'), error: say('error') }
 }
 
 /** Instances tick some ms apart, and mean the same. */
