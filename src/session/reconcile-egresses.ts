@@ -59,25 +59,35 @@ async function remember(deps: StartDeps, session: Session): Promise<boolean> {
   return true
 }
 
+/** Questions to LiveKit at a time: of each worker that was killed it answers only after some seconds. */
+const AT_ONCE = 8
+
 /** Egresses that write under our path for no session that wants them. */
 async function stopStrays(deps: StartDeps, running: EgressFacts[], memory: StrayMemory): Promise<number> {
   let stopped = 0
-  for (const facts of running) {
-    if (!facts.sessionId || facts.state === 'ending' || !(await isStray(deps, facts))) continue
-    const now = deps.now().getTime()
-    const before = memory.get(facts.egressId)
-    if (before && before.nextAt > now) continue
-    const answer = await deps.egress.stop(facts.egressId)
-    // One whose worker was killed is listed for ever, and each question costs LiveKit some seconds.
-    const pauseMs = Math.min(LONGEST_STRAY_PAUSE_MS, before ? before.pauseMs * 2 : FIRST_STRAY_PAUSE_MS)
-    memory.set(facts.egressId, { pauseMs, nextAt: now + pauseMs })
-    if (answer !== 'stopping') continue
-    stopped += 1
-    deps.log.warn('stray egress stopped', { egressId: facts.egressId, sessionId: facts.sessionId })
+  const queue = running.filter(({ sessionId, state }) => sessionId && state !== 'ending')
+  const work = async (): Promise<void> => {
+    for (let facts = queue.shift(); facts; facts = queue.shift()) if (await stopStray(deps, facts, memory)) stopped += 1
   }
+  await Promise.all(Array.from({ length: AT_ONCE }, work))
   const listed = new Set(running.map(({ egressId }) => egressId))
   for (const egressId of memory.keys()) if (!listed.has(egressId)) memory.delete(egressId)
   return stopped
+}
+
+/** True if it is one, and says that it stops. */
+async function stopStray(deps: StartDeps, facts: EgressFacts, memory: StrayMemory): Promise<boolean> {
+  if (!(await isStray(deps, facts))) return false
+  const { egressId, sessionId } = facts
+  const now = deps.now().getTime()
+  const before = memory.get(egressId)
+  if (before && before.nextAt > now) return false
+  const answer = await deps.egress.stop(egressId)
+  // One whose worker was killed is listed for ever.
+  const pauseMs = Math.min(LONGEST_STRAY_PAUSE_MS, before ? before.pauseMs * 2 : FIRST_STRAY_PAUSE_MS)
+  memory.set(egressId, { pauseMs, nextAt: now + pauseMs })
+  if (answer === 'stopping') deps.log.warn('stray egress stopped', { egressId, sessionId })
+  return answer === 'stopping'
 }
 
 async function isStray(deps: StartDeps, facts: EgressFacts): Promise<boolean> {
