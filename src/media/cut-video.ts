@@ -92,10 +92,11 @@ function shownAt(segments: PlacedSegment[], ticks: number): Shown | null {
   for (const candidate of segments) if (candidate.fromTicks <= ticks) segment = candidate
   if (!segment) return null
   const { pts } = segment.frameIndex.video
+  const at = ticks - segment.offset
   let sample = 0
   for (let i = 1; i < pts.length; i += 1) {
-    const better = segment.offset + pts[i]! <= ticks && pts[i]! > pts[sample]!
-    if (better) sample = i
+    const [one, best] = [pts[i]!, pts[sample]!]
+    if (best > at ? one < best : one <= at && one > best) sample = i
   }
   return { segment, sample, pts: segment.offset + pts[sample]! }
 }
@@ -174,8 +175,7 @@ function squeeze({ dts, pts }: Times, before: SpanCut, cut: SpanCut, at: number,
 /** Makes decode times rise and begin with 0; gives the last sample's duration, which reaches the end of the clip. */
 function settle({ dts, pts }: Times, end: number): { origin: number; lastDuration: number } {
   const last = dts.length - 1
-  if (dts[last] === Infinity) dts[last] = pts[last]!
-  makeRising(dts)
+  makeRising(dts, pts)
   const origin = dts[0]!
   let delay = Infinity
   for (let i = 0; i <= last; i += 1) {

@@ -139,7 +139,7 @@ function shownTimes({ dts, pts, edit, lastDuration }: VideoTrack): Times {
   const ordered = lead.toSorted((a, b) => pts[a]! - pts[b]!)
   for (const [i, sample] of ordered.entries()) times.pts[sample] = BASE_TICKS - ordered.length + i
   for (const sample of lead) times.dts[sample] = Infinity
-  makeRising(times.dts)
+  makeRising(times.dts, times.pts)
   const delay = times.pts[0]! - times.dts[0]!
   for (let i = 0; i < times.dts.length; i += 1) times.dts[i] = times.dts[i]! + delay
   return { ...times, end: end + delay }

@@ -46,6 +46,8 @@ export function demuxSegment(file: Buffer, whole = false): DemuxedSegment | Unre
   if (typeof video === 'string') return { unreadable: video }
   const audio = units.audio === null ? null : readAudio(units.audio)
   if (typeof audio === 'string') return { unreadable: audio }
+  const begin = video.pictures[0]!.dts
+  if (audio?.pts.some((pts) => Math.abs(clockDifference(pts, begin)) > LONGEST_TICKS)) return { unreadable: TOO_FAR }
   const cut = units.video.cut || (units.audio?.cut ?? false) || (audio?.cut ?? false)
   return { video, audio: audio && audio.frames.length > 0 ? audio : null, cut }
 }
@@ -69,7 +71,10 @@ function readVideo(units: Units): DemuxedSegment['video'] | string {
     if (problem) return problem
     video.pictures.push(picture)
   }
-  if (video.pictures.length === 0) return 'no picture'
+  const [first] = video.pictures
+  if (!first) return 'no picture'
+  const problem = refuseTimes(first, video.pictures)
+  if (problem) return problem
   if (video.sps.length !== 1 || video.pps.length !== 1) return 'no parameter sets, or several'
   return readPictureSize(video.sps[0]!) ? video : 'the parameter set cannot be read'
 }
@@ -98,9 +103,24 @@ function readPicture(video: DemuxedSegment['video'], found: number[], pts: numbe
 function refuse(picture: Picture, before: Picture | undefined): string | null {
   if (picture.pts < 0) return 'a picture without a time'
   if (!before && !picture.key) return 'no keyframe at the start'
-  const step = before ? clockDifference(picture.dts, before.dts) : 1
-  if (step <= 0) return 'decode times run backwards'
-  return step < 2 ** 31 && Math.abs(clockDifference(picture.pts, picture.dts)) < 2 ** 31 ? null : 'times jump by hours'
+  return before && clockDifference(picture.dts, before.dts) <= 0 ? 'decode times run backwards' : null
+}
+
+/** No segment is as long (ten seconds, and what egress adds at a republish), so no two of its times are as far apart. */
+const LONGEST_TICKS = 60 * 90_000
+const TOO_FAR = 'its times are too far apart'
+
+/** What clips are cut by, and so must hold: a picture is shown when it was decoded, each at its own time, the keyframe first. */
+function refuseTimes(first: Picture, pictures: Picture[]): string | null {
+  const shown = new Set<number>()
+  for (const { pts, dts } of pictures) {
+    if (clockDifference(pts, dts) < 0) return 'a picture is shown before it is decoded'
+    if (clockDifference(pts, first.dts) > LONGEST_TICKS) return TOO_FAR
+    if (clockDifference(pts, first.pts) < 0) return 'a picture is shown before its keyframe'
+    if (shown.has(pts)) return 'two pictures at one time'
+    shown.add(pts)
+  }
+  return null
 }
 
 function keepOnce(sets: Buffer[], set: Buffer): void {

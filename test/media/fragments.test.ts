@@ -60,6 +60,16 @@ describe('fragments', () => {
     expect(first - frames[0]!.pts).to.equal(60)
   })
 
+  it('of a clip of a single picture show it, also if pictures before it are decoded after it', async () => {
+    for (const picture of [0, 1, 2, 3, 4, 5]) {
+      const fromTicks = made.segments[0]!.fromTicks + (picture * SECOND) / 60
+      const clip = await makeClip(directory(), [{ segments: made.segments, fromTicks, toTicks: fromTicks + 1500 }])
+      const path = await joinFragments(clip.cut, await readFile(clip.path), clip.file.head.length)
+      const shown = (await decodedFrames(path)).map(({ md5 }) => md5)
+      expect(shown, `picture ${picture}`).to.include(source[picture]!.md5)
+    }
+  })
+
   it('need nothing but the file at rest', async () => {
     const spans = [{ segments: recorded.segments, fromTicks: 5.2 * SECOND, toTicks: 12 * SECOND }]
     const clip = await makeClip(directory(), spans)

@@ -105,6 +105,27 @@ describe('a segment', () => {
     expect(reason(without)).to.equal('no keyframe at the start')
   })
 
+  it('is not read when its times cannot be true: no clip could be cut from it', () => {
+    const [sps, pps] = ['6742c01fda014016e840000003004000000f23c60ca8', '68ce3c80'].map((hex) =>
+      Buffer.from(hex, 'hex'),
+    )
+    const long = Buffer.from([0, 0, 0, 1])
+    const first = Buffer.concat([long, sps!, long, pps!, long, slice(0x65, 400)])
+    const withTimes = (...times: [pts: number, dts: number][]) =>
+      muxTs(times.map(([pts, dts], i) => ({ pts, dts, payload: i ? Buffer.concat([long, slice(0x41, 200)]) : first })))
+    const START = 324_000_000
+    const at = (pts: number, dts: number): [number, number] => [START + pts, START + dts]
+    expect(reason(withTimes(at(3000, 0), at(9000, 3000), at(6000, 6000)))).to.equal('readable')
+    for (const [times, why] of [
+      [[at(3000, 0), at(2000, 3000)], 'a picture is shown before it is decoded'],
+      [[at(9000, 0), at(6000, 3000)], 'a picture is shown before its keyframe'],
+      [[at(3000, 0), at(6000, 3000), at(6000, 6000)], 'two pictures at one time'],
+      [[at(3000, 0), at(61 * 90_000, 3000)], 'its times are too far apart'],
+      [[at(3000, 3000), at(6000, 0)], 'decode times run backwards'],
+    ] as [[number, number][], string][])
+      expect(reason(withTimes(...times))).to.equal(why)
+  })
+
   it('is read from its first packet on, even if tables come after the first sound', () => {
     const file = recorded[3]!
     const moved = Buffer.concat([file.subarray(188 * 2), file.subarray(0, 188 * 2)])
