@@ -1,10 +1,9 @@
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { runChecks } from './check-data/run-checks.ts'
 import { systemNow } from './clock.ts'
 import { parseConfig, type Config } from './config.ts'
 import { createDb, createPool } from './db/connect.ts'
-import { findRunningPostgres, startEmbeddedPostgres } from './db/embedded.ts'
+import { findDatabase } from './db/find-database.ts'
 import { ConfigError } from './errors.ts'
 import { createLog, type Log } from './log.ts'
 
@@ -47,16 +46,4 @@ async function check(config: Config, log: Log): Promise<number> {
     await db.destroy()
     await stop()
   }
-}
-
-/** An embedded Postgres is a running service's, or is started for as long as this takes. */
-async function findDatabase(
-  config: Config,
-  log: Log,
-): Promise<{ connectionString: string; stop: () => Promise<void> }> {
-  const stop = async () => undefined
-  if (config.databaseUrl) return { connectionString: config.databaseUrl, stop }
-  const directory = join(config.dataPath, 'postgres')
-  const running = await findRunningPostgres(directory)
-  return running ? { connectionString: running, stop } : startEmbeddedPostgres(directory, log)
 }

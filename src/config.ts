@@ -131,6 +131,9 @@ const settings = z.object({
   LOG_LEVEL: oneOf(LOG_LEVELS, 'info'),
 })
 
+/** Every variable that is read. */
+export const SETTING_NAMES: readonly string[] = Object.keys(settings.shape)
+
 export type Config = ReturnType<typeof parseConfig>
 
 /**

@@ -25,6 +25,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   capture: [...FLOOR, 'segment', 'session', 'clip', 'capture'],
   operate: [...FLOOR, 'session', 'segment', 'operate'],
   http: [...FLOOR, 'operate', 'session', 'clip', 'webhook', 'segment', 'capture', 'notify', 'http'],
+  doctor: [...FLOOR, 'operate', 'doctor'],
   console: ['console'],
 }
 
@@ -32,7 +33,7 @@ const MAY_IMPORT: Record<string, string[]> = {
 const BROWSER_PACKAGES = new Set(['preact', 'preact/hooks', 'htm', 'hls.js'])
 
 /** Those that see everything: the wiring, the entry points, and what operators run. */
-const OPEN = new Set(['service.ts', 'main.ts', 'check-data.ts'])
+const OPEN = new Set(['service.ts', 'main.ts', 'check-data.ts', 'doctor.ts'])
 const OPEN_ROOMS = new Set(['service', 'simulator'])
 
 interface Import {

@@ -27,6 +27,8 @@ export type Faults = {
   diskFull: boolean
   /** All other egress calls (list, stop) answer 503. */
   egressApiUnavailable: boolean
+  /** LiveKit's clock is off by so much, as the Date of its answers tells. */
+  clockOffMs: number
   /** All room service calls answer 503. */
   roomServiceUnavailable: boolean
 }
@@ -44,6 +46,7 @@ export function noFaults(): Faults {
     silentWorker: false,
     diskFull: false,
     egressApiUnavailable: false,
+    clockOffMs: 0,
     roomServiceUnavailable: false,
   }
 }

@@ -1,4 +1,7 @@
 import {
+  CreateRoomRequest,
+  DeleteRoomRequest,
+  DeleteRoomResponse,
   ListParticipantsRequest,
   ListParticipantsResponse,
   ListRoomsRequest,
@@ -9,7 +12,7 @@ import {
 } from '@livekit/protocol'
 import { unknown } from './egress-api.ts'
 import type { Faults } from './faults.ts'
-import { findMember, fullRoom, presentMember, type Rooms } from './rooms.ts'
+import { closeRoom, findMember, fullRoom, openRoom, presentMember, type Rooms } from './rooms.ts'
 import { rpc, type Grants, type TwirpService } from './twirp.ts'
 
 export type SentData = { room: string; topic: string | undefined; data: string; destinationIdentities: string[] }
@@ -40,6 +43,23 @@ export function roomService(deps: { rooms: Rooms; faults: Faults; onData: (sent:
         reachable()
         const wanted = [...rooms.byName.values()].filter(({ room }) => isWanted(names, room.name))
         return new ListRoomsResponse({ rooms: wanted.map(fullRoom) })
+      },
+    ),
+    CreateRoom: rpc(
+      CreateRoomRequest,
+      (grants) => grants.roomCreate === true,
+      ({ name }) => {
+        reachable()
+        return fullRoom(rooms.byName.get(name) ?? openRoom(rooms, name))
+      },
+    ),
+    DeleteRoom: rpc(
+      DeleteRoomRequest,
+      (grants) => grants.roomCreate === true,
+      ({ room }) => {
+        reachable()
+        if (!closeRoom(rooms, room)) throw unknown('not_found', 'requested room does not exist')
+        return new DeleteRoomResponse()
       },
     ),
     SendData: rpc(SendDataRequest, adminOf, ({ room, topic, data, destinationIdentities }) => {

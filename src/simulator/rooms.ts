@@ -52,7 +52,8 @@ export function joinRoom(rooms: Rooms, roomName: string, options: JoinOptions): 
   return info
 }
 
-function openRoom(rooms: Rooms, name: string): RoomState {
+/** A room that nobody is in yet. */
+export function openRoom(rooms: Rooms, name: string): RoomState {
   const state = {
     room: newRoom(name, rooms.deps.clock.now()),
     members: new Map<string, Member>(),
@@ -117,6 +118,14 @@ function finishRoom(rooms: Rooms, roomName: string, state: RoomState): void {
   for (const identity of state.members.keys()) leaveRoom(rooms, roomName, identity, DisconnectReason.ROOM_CLOSED)
   rooms.byName.delete(roomName)
   send(rooms, 'room_finished', { room: fullRoom(state) })
+}
+
+/** False if there is no such room. */
+export function closeRoom(rooms: Rooms, roomName: string): boolean {
+  const state = rooms.byName.get(roomName)
+  state?.cancelFinish()
+  if (state) finishRoom(rooms, roomName, state)
+  return state !== undefined
 }
 
 /**

@@ -112,7 +112,8 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const desk = createEgressDesk({ clock, rooms, webhooks, faults, startWriter, ffmpegPath, timing })
   const room = roomService({ rooms, faults, onData: (sent) => data.push(sent) })
   const services = { Egress: egressService(desk), RoomService: room }
-  const twirp = await startTwirp({ host, port, apiKey, apiSecret, services })
+  const now = () => clock.now() + faults.clockOffMs
+  const twirp = await startTwirp({ host, port, apiKey, apiSecret, services, now })
 
   return {
     url: twirp.url,

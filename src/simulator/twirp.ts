@@ -39,13 +39,17 @@ export type TwirpOptions = {
   apiKey: string
   apiSecret: string
   services: Record<string, TwirpService>
+  /** For the Date of each answer. */
+  now?: () => number
 }
 
 export async function startTwirp(options: TwirpOptions): Promise<{ url: string; stop: () => Promise<void> }> {
   const verifier = new TokenVerifier(options.apiKey, options.apiSecret)
+  const { now = Date.now } = options
+  const date = () => new Date(now()).toUTCString()
   const server = http.createServer((request, response) => {
     handle(options, verifier, request)
-      .then(({ status, type, body }) => response.writeHead(status, { 'Content-Type': type }).end(body))
+      .then(({ status, type, body }) => response.writeHead(status, { 'Content-Type': type, Date: date() }).end(body))
       .catch(() => response.destroy())
   })
   await new Promise<void>((resolve, reject) => {
