@@ -27,7 +27,7 @@ interface Binaries {
 
 export interface EmbeddedPostgres {
   connectionString: string
-  stop(): Promise<void>
+  stop: () => Promise<void>
 }
 
 /**
