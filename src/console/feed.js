@@ -7,6 +7,7 @@ import { followEvents } from './server-events.js'
  */
 
 const AGAIN_MS = 3000
+const EXPIRY_MS = 1000
 const QUOTA_AFTER_MS = 400
 
 /** @typedef {import('./store.js').Session} Session */
@@ -66,6 +67,11 @@ export function createFeed(api, store, library) {
       if (store.get().connection !== 'refused') store.set({ connection: isOpen ? 'live' : 'offline' })
     },
   })
+  const expiry = setInterval(() => {
+    const { claims, connection } = store.get()
+    const isOver = claims.expiresAtMs > 0 && api.now() >= claims.expiresAtMs
+    if (isOver && connection !== 'refused') store.set({ connection: 'refused', refusal: 'token_expired' })
+  }, EXPIRY_MS)
   const again = setInterval(() => {
     const { sessions, connection } = store.get()
     const isAnyLive = [...sessions.values()].some(isLive)
@@ -77,6 +83,7 @@ export function createFeed(api, store, library) {
     stop() {
       stopEvents()
       clearInterval(again)
+      clearInterval(expiry)
       clearTimeout(quotaTimer)
     },
   }

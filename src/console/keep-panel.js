@@ -37,7 +37,6 @@ export function KeepPanel({ selection, range, covered, isKeeping, onSelect, onMa
             type="button"
             key=${seconds}
             class="chip"
-            aria-label=${say.presetLong(seconds)}
             aria-pressed=${selection.kind === 'last' && selection.seconds === seconds}
             onClick=${() => onSelect({ kind: 'last', seconds })}
           >

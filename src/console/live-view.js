@@ -62,7 +62,7 @@ function ShareCard({ session, now }) {
   // A new picture now and then: the address says which, so that the old one stays until it is there.
   const poster = `${here(session.links.poster)}&at=${Math.floor(now / POSTER_EVERY_MS)}`
   return html`<li class="card">
-    <a class="card-link" href=${hrefOf({ view: 'session', id: session.id })} aria-label=${strings.rooms.open(who)}>
+    <a class="card-link" href=${hrefOf({ view: 'session', id: session.id })}>
       <div class="poster">
         ${covered.length > 0 ? html`<img src=${poster} alt="" />` : html`<span>${strings.rooms.noPicture}</span>`}
         <span class="badge" data-tone=${health.tone}>${health.label}</span>

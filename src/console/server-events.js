@@ -61,6 +61,8 @@ function createQuietTimer(ended) {
   const controller = new AbortController()
   const abort = () => controller.abort()
   let timer = setTimeout(abort, SILENCE_MS)
+  // What is said to be gone is not waited for.
+  window.addEventListener('offline', abort)
   ended.addEventListener('abort', abort)
   return {
     signal: controller.signal,
@@ -70,6 +72,7 @@ function createQuietTimer(ended) {
     },
     stop() {
       clearTimeout(timer)
+      window.removeEventListener('offline', abort)
       ended.removeEventListener('abort', abort)
       abort()
     },

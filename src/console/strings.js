@@ -72,8 +72,6 @@ export const strings = {
     empty: 'As soon as somebody in your room shares, it shows up here by itself, and its last minutes are kept.',
     failedTitle: 'The shares could not be loaded',
     retry: 'Try again',
-    /** @param {string} who */
-    open: (who) => `Open the share of ${who}`,
     you: 'you',
     noPicture: 'No picture yet',
   },
@@ -109,9 +107,6 @@ export const strings = {
     presets: 'The last …',
     /** @param {number} seconds */
     preset: (seconds) => (seconds < 60 ? `${seconds} s` : `${seconds / 60} min`),
-    /** @param {number} seconds */
-    presetLong: (seconds) =>
-      seconds < 60 ? `last ${seconds} seconds` : `last ${seconds === 60 ? 'minute' : `${seconds / 60} minutes`}`,
     markIn: 'Mark in',
     markOut: 'Mark out',
     toNow: 'now',

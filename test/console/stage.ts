@@ -1,0 +1,65 @@
+import { AccessToken } from 'livekit-server-sdk'
+import { startSimulator, type Simulator } from '../../src/simulator/simulator.ts'
+import { API_KEY, API_SECRET, startTestService, type TestService } from '../support/service.ts'
+import { until } from '../support/until.ts'
+
+/*
+ * What the page shows in tests and in screenshots: the service beside the demo's simulated
+ * LiveKit, and people who share in its room.
+ */
+
+export const ROOM = 'stage'
+
+export interface Stage {
+  test: TestService
+  simulator: Simulator
+  /** Of the first who shares. */
+  sessionId: () => Promise<string>
+  untilKept: (seconds: number) => Promise<void>
+  stop: () => Promise<void>
+}
+
+/** Segments are a second long, so that a press lands soon. */
+export async function startStage(people: string[], env: Record<string, string> = {}): Promise<Stage> {
+  const simulator = await startSimulator({ apiKey: API_KEY, apiSecret: API_SECRET })
+  const test = await startTestService({
+    livekitUrl: simulator.url,
+    env: { REPLAY_SEGMENT_DURATION_SECONDS: '1', ...env },
+  })
+  simulator.setWebhookUrls([`${test.url}/webhooks/livekit`])
+  for (const identity of people) {
+    simulator.join(ROOM, { identity, name: `${identity.slice(0, 1).toUpperCase()}${identity.slice(1)}` })
+    simulator.publishShare(ROOM, identity)
+    simulator.publishShareAudio(ROOM, identity)
+  }
+  const token = await signIn(people[0] ?? '')
+  const sessionOf = async () => {
+    const { body } = await test.call('GET', '/v1/sessions', { token })
+    return body.sessions.find(({ userId }: { userId: string }) => userId === people[0])
+  }
+  return {
+    test,
+    simulator,
+    sessionId: async () => (await until('the session', sessionOf)).id,
+    untilKept: async (seconds) => {
+      const isKept = async () => (await sessionOf())?.coverage.coveredSeconds >= seconds
+      await until(`${seconds} s that are kept`, isKept, 30_000)
+    },
+    async stop() {
+      await test.stop()
+      await simulator.stop()
+    },
+  }
+}
+
+export async function signIn(identity: string, more: { isAdmin?: boolean; ttl?: number } = {}): Promise<string> {
+  const token = new AccessToken(API_KEY, API_SECRET, { identity, ttl: more.ttl ?? 3600 })
+  token.addGrant({ room: ROOM, roomJoin: true, roomAdmin: more.isAdmin ?? false })
+  return token.toJwt()
+}
+
+/** The newest clip, or the newest with this in its title. */
+export async function findClip(stage: Stage, token: string, title = '') {
+  const query = title === '' ? '' : `?title=${encodeURIComponent(title)}`
+  return (await stage.test.call('GET', `/v1/clips${query}`, { token })).body.clips[0]
+}
