@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { isAbsolute, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { ConfigError } from './errors.ts'
-import { LOG_LEVELS } from './log.ts'
+import { LOG_LEVELS, LOG_MODULES, type LogLevel, type LogLevels, type LogModule } from './log.ts'
 
 export const QUALITIES = ['720p', '1080p', '1440p'] as const
 export type Quality = (typeof QUALITIES)[number]
@@ -90,6 +90,28 @@ function isProxy(text: string): boolean {
   return isIP(address) > 0 && (bits === undefined || /^\d{1,3}$/.test(bits))
 }
 
+const isLevel = (text: string): text is LogLevel => LOG_LEVELS.includes(text as LogLevel)
+const isModule = (text: string): text is LogModule => LOG_MODULES.includes(text as LogModule)
+
+/** `info,segment=debug`: of everything, and of the parts that differ. */
+const logLevels = z
+  .string()
+  .default('info')
+  .transform((text, context): LogLevels => {
+    const levels: LogLevels & { modules: object } = { level: 'info', modules: {} }
+    for (const item of text.split(',').map((part) => part.trim())) {
+      const [name = '', level, ...more] = item.split('=')
+      if (level === undefined && isLevel(name)) levels.level = name
+      else if (level !== undefined && more.length === 0 && isModule(name) && isLevel(level))
+        Object.assign(levels.modules, { [name]: level })
+      else
+        context.addIssue(
+          `"${item}" is neither a level (${LOG_LEVELS.join(', ')}) nor <part>=<level>, of the parts ${LOG_MODULES.join(', ')}`,
+        )
+    }
+    return levels
+  })
+
 const settings = z.object({
   LIVEKIT_URL: url(['ws:', 'wss:', 'http:', 'https:'], 'where LiveKit is, for example wss://livekit.example.com'),
   LIVEKIT_API_KEY: secret('the API key that LiveKit signs its webhooks with'),
@@ -128,7 +150,7 @@ const settings = z.object({
   REPLAY_WEBHOOK_URLS: webhookUrls,
   TRUST_PROXY: proxies,
   FFMPEG_PATH: z.string().optional(),
-  LOG_LEVEL: oneOf(LOG_LEVELS, 'info'),
+  LOG_LEVEL: logLevels,
 })
 
 /** Every variable that is read. */
@@ -192,6 +214,6 @@ function toConfig(set: z.output<typeof settings>) {
     webhookUrls: set.REPLAY_WEBHOOK_URLS,
     trustProxy: set.TRUST_PROXY,
     ffmpegPath: set.FFMPEG_PATH,
-    logLevel: set.LOG_LEVEL,
+    logLevels: set.LOG_LEVEL,
   }
 }

@@ -9,10 +9,22 @@ export interface Log {
   warn(message: string, fields?: LogFields): void
   info(message: string, fields?: LogFields): void
   debug(message: string, fields?: LogFields): void
+  /** The log of one part of the program: its lines say which, and it may have a level of its own. */
+  child(module: LogModule): Log
 }
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** The rooms of the code that say something. */
+export const LOG_MODULES = ['webhook', 'session', 'segment', 'capture', 'notify', 'http', 'job', 'db'] as const
+export type LogModule = (typeof LOG_MODULES)[number]
+
+export interface LogLevels {
+  level: LogLevel
+  /** Of those that differ from the rest. */
+  modules?: Partial<Record<LogModule, LogLevel>>
+}
 
 const SECRET_KEY = /token|secret|password|authorization|signing/i
 
@@ -21,14 +33,27 @@ const SECRET_KEY = /token|secret|password|authorization|signing/i
  * in both, so nothing from outside can start a line of its own; fields whose name
  * speaks of a secret are withheld.
  */
-export function createLog(options: { level: LogLevel; readable: boolean; output?: Writable }): Log {
+export function createLog(options: LogLevels & { readable: boolean; output?: Writable }): Log {
   const shape = options.readable ? winston.format.printf(readableLine) : winston.format.json()
   const format = winston.format.combine(winston.format.timestamp(), winston.format(withhold)(), shape)
-  return winston.createLogger({
-    level: options.level,
+  const logger = winston.createLogger({
+    level: 'debug',
     format,
     transports: [new winston.transports.Stream({ stream: options.output ?? process.stderr })],
   })
+  return logOf(logger, options, undefined)
+}
+
+/** What is below the level costs no more than a call. */
+function logOf(logger: winston.Logger, levels: LogLevels, module: LogModule | undefined): Log {
+  const own = module === undefined ? undefined : levels.modules?.[module]
+  const least = LOG_LEVELS.indexOf(own ?? levels.level)
+  const at = (level: LogLevel) => (message: string, fields?: LogFields) => {
+    if (LOG_LEVELS.indexOf(level) > least) return
+    logger.log(level, message, module === undefined ? fields : { module, ...fields })
+  }
+  const child = (name: LogModule) => logOf(logger, levels, name)
+  return { error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug'), child }
 }
 
 /** What a log line may say of an error: name, message, stack, and what caused it. */

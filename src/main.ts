@@ -12,7 +12,7 @@ try {
 
 try {
   const config = parseConfig(process.env)
-  const log = createLog({ level: config.logLevel, readable: process.stderr.isTTY })
+  const log = createLog({ ...config.logLevels, readable: process.stderr.isTTY })
   await run(config, log)
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error

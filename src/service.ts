@@ -23,7 +23,7 @@ import { createLander, createLanderHere } from './segment/lander.ts'
 import { createTurns } from './segment/turns.ts'
 import { startWatcher, type Watcher } from './segment/watcher.ts'
 import { startEventHub } from './notify/event-hub.ts'
-import { createDeps, type Deps } from './service/deps.ts'
+import { createDeps, logAs, type Deps } from './service/deps.ts'
 import { createShutdown, type PhaseLimits, type Shutdown } from './service/shutdown.ts'
 import { createSchedules, jobTable, scheduleTable, type ScheduleRuns } from './service/work.ts'
 import { readVersion } from './version.ts'
@@ -58,16 +58,17 @@ export async function startService(config: Config, overrides: Overrides): Promis
   const { now = systemNow, log, reached } = overrides
   const shutdown = createShutdown(log, overrides.phaseLimitsMs)
   try {
-    const { connectionString, pool, db, listener } = await startDatabase(config, log, shutdown)
+    const { connectionString, pool, db, listener } = await startDatabase(config, log.child('db'), shutdown)
     const metrics = createMetrics(readVersion())
     const deps = createDeps(config, db, now, log, metrics)
     const watcher = await watchBuffers(deps, listener, reached, shutdown)
     const forget = (sessionId: string) => watcher.forget(sessionId)
     const retention = { ...deps, forget, reached }
-    const jobs = await startJobs({ ...deps, pool, connectionString }, jobTable(deps, retention))
+    const jobs = await startJobs({ ...logAs(deps, 'job'), pool, connectionString }, jobTable(deps, retention))
     shutdown.add('work', () => jobs.stop())
     const schedules = createSchedules(deps, retention, () => watcher.scan())
-    if (!overrides.withoutTicks) shutdown.add('work', startSchedules(deps, scheduleTable(schedules, config.node)))
+    if (!overrides.withoutTicks)
+      shutdown.add('work', startSchedules(logAs(deps, 'job'), scheduleTable(schedules, config.node)))
     const url = await answer(deps, { listener, watcher, jobs }, shutdown)
     return { url, db, schedules, watchProcess: metrics.watchProcess, stop: shutdown.stop }
   } catch (error) {
@@ -110,15 +111,16 @@ async function watchBuffers(
   reached: Reached | undefined,
   shutdown: Shutdown,
 ): Promise<Watcher> {
+  const capture = logAs(deps, 'capture')
   const finish = (sessionId: string, first?: () => Promise<void>) => {
-    finishWaitingClips(deps, sessionId, first).catch((error: unknown) => {
-      deps.log.warn('waiting clips not finished yet', { sessionId, ...errorFields(error) })
+    finishWaitingClips(capture, sessionId, first).catch((error: unknown) => {
+      capture.log.warn('waiting clips not finished yet', { sessionId, ...errorFields(error) })
     })
   }
   const lander = reached ? createLanderHere(reached) : createLander()
   const turns = createTurns(4)
   const watcher = await startWatcher(
-    { ...deps, turns, land: lander.land, onAwaited: finish, reached },
+    { ...logAs(deps, 'segment'), turns, land: lander.land, onAwaited: finish, reached },
     { polling: deps.config.watchPolling },
   )
   // The end of a session is the end of waiting for it, once its last segments are in the index.
@@ -140,7 +142,7 @@ interface Running {
 /** HTTP, and what the other instances are told of where. */
 async function answer(deps: Deps, { listener, watcher, jobs }: Running, shutdown: Shutdown): Promise<string> {
   const { config } = deps
-  const events = await startEventHub({ ...deps, listener })
+  const events = await startEventHub({ ...logAs(deps, 'notify'), listener })
   let instances: Instances | undefined
   const others = {
     urlOf: (node: string) => instances?.urlOf(node),
@@ -155,7 +157,7 @@ async function answer(deps: Deps, { listener, watcher, jobs }: Running, shutdown
     eventStreams: () => events.count(),
   }
   const app = createApp({
-    ...deps,
+    ...logAs(deps, 'http'),
     listener,
     events,
     instances: others,
@@ -167,7 +169,7 @@ async function answer(deps: Deps, { listener, watcher, jobs }: Running, shutdown
   shutdown.add('http', () => server.stop(() => ending.abort()))
   // A stream of events would never end by itself.
   shutdown.add('http', () => events.stop())
-  instances = await joinInstances(deps, config.nodeUrl ?? ownUrl(server.url, config.host))
+  instances = await joinInstances(logAs(deps, 'segment'), config.nodeUrl ?? ownUrl(server.url, config.host))
   shutdown.add('http', () => instances.stop())
   return server.url
 }

@@ -34,11 +34,22 @@ describe('the settings', () => {
       quotaBytes: 5 * 1024 ** 3,
       minFreeBytes: 2 * 1024 ** 3,
       watchPolling: false,
-      logLevel: 'info',
+      logLevels: { level: 'info', modules: {} },
     })
     expect(config.bufferPath).to.equal(`${config.dataPath}/buffer`)
     expect(config.storagePath).to.equal(`${config.dataPath}/replays`)
     expect(config.egressPath).to.equal(config.bufferPath)
+  })
+
+  it('take a level for everything and for parts, and name what is neither', () => {
+    const { logLevels } = parseConfig({ ...LIVEKIT, LOG_LEVEL: 'warn, segment=debug,http=error' })
+    expect(logLevels).to.deep.equal({ level: 'warn', modules: { segment: 'debug', http: 'error' } })
+    const problems = problemsOf({ ...LIVEKIT, LOG_LEVEL: 'loud,engine=debug,http=quiet,http' })
+    expect(problems).to.have.length(4)
+    expect(problems[0]).to.match(
+      /^LOG_LEVEL: "loud" is neither a level \(error, warn, info, debug\) nor <part>=<level>, of the parts webhook, session/,
+    )
+    expect(problems[1]).to.match(/"engine=debug"/)
   })
 
   it('name every wrong variable at once, and what is allowed', () => {

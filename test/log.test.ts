@@ -45,6 +45,22 @@ describe('the log', () => {
     expect(await written({ level: 'warn', readable: false }, (log) => log.info('nothing'))).to.equal('')
   })
 
+  it('has levels for the parts that differ, and names the part in each line', async () => {
+    const text = await written(
+      { level: 'info', modules: { segment: 'debug', http: 'error' }, readable: false },
+      (log) => {
+        log.debug('nothing')
+        log.child('segment').debug('segments landed', { count: 1 })
+        log.child('http').warn('answer cut off')
+        log.child('session').info('session moved')
+      },
+    )
+    const lines = text.trim().split('\n')
+    expect(lines.map((line) => JSON.parse(line) as object)).to.have.length(2)
+    expect(JSON.parse(lines[0] ?? '')).to.include({ module: 'segment', message: 'segments landed', count: 1 })
+    expect(JSON.parse(lines[1] ?? '')).to.include({ module: 'session', message: 'session moved' })
+  })
+
   it('tells of an error with what caused it', () => {
     const error = new Error('outer', { cause: new Error('inner') })
     expect(errorFields(error)).to.include({ error: 'outer' })

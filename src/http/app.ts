@@ -58,7 +58,7 @@ export function createApp(deps: AppDeps): Express {
 
   app.use(answerOptions)
   app.use(operateRoutes(deps), docsRoutes(), consoleRoutes())
-  app.use('/webhooks', webhookRoutes(deps))
+  app.use('/webhooks', webhookRoutes({ ...deps, log: deps.log.child('webhook') }))
   app.use(
     '/v1',
     passToNode(deps),
@@ -68,7 +68,11 @@ export function createApp(deps: AppDeps): Express {
   )
   app.use('/v1', authenticate(deps.verifyToken), express.json({ limit: '64kb' }))
   app.use('/v1', sessionRoutes({ ...deps, presenterFor }))
-  app.use('/v1', captureRoutes({ ...deps, presenterFor }), clipRoutes({ ...deps, presenterFor }))
+  app.use(
+    '/v1',
+    captureRoutes({ ...deps, log: deps.log.child('capture'), presenterFor }),
+    clipRoutes({ ...deps, presenterFor }),
+  )
   app.use('/v1', eventRoutes({ ...deps, presenterFor }))
   app.use((req) => refuseUnknown(req.method, req.path))
   app.use(errorHandler(deps.log))

@@ -14,7 +14,7 @@ import { createRoomDataSender } from '../livekit/room-data.ts'
 import { timeCall, timeCalls } from '../livekit/time-calls.ts'
 import { createWebhookSigner } from '../livekit/sign-webhook.ts'
 import { createWebhookReceiver } from '../livekit/webhook-event.ts'
-import type { Log } from '../log.ts'
+import type { Log, LogModule } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { createLivekitState } from '../operate/livekit-state.ts'
 import { assertFreeSpace, readDisk } from '../segment/full-disk.ts'
@@ -51,6 +51,11 @@ export function createDeps(config: Config, db: Db, now: Now, log: Log, metrics: 
     signWebhook: createWebhookSigner(config.livekit),
     sendRoomData: timeCall('rooms.sendData', createRoomDataSender(config.livekit), metrics.livekitCalled),
   }
+}
+
+/** The same, but what is logged says that it is of this part. */
+export function logAs<D extends { log: Log }>(deps: D, module: LogModule): D {
+  return { ...deps, log: deps.log.child(module) }
 }
 
 export type Deps = ReturnType<typeof createDeps>

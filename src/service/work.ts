@@ -16,7 +16,7 @@ import { createReconcile } from '../session/reconcile.ts'
 import { endSilentSessions } from '../session/silence.ts'
 import { startEgress } from '../session/start-egress.ts'
 import { stopEgress, stopStray } from '../session/stop-egress.ts'
-import type { Deps } from './deps.ts'
+import { logAs, type Deps } from './deps.ts'
 
 type Retention = Deps & Pick<Parameters<typeof purgeSession>[0], 'forget' | 'reached'>
 
@@ -24,33 +24,40 @@ type Retention = Deps & Pick<Parameters<typeof purgeSession>[0], 'forget' | 'rea
 export type ScheduleRuns = ReturnType<typeof createSchedules>
 
 export function createSchedules(deps: Deps, retention: Retention, lookAgain: () => Promise<unknown>) {
+  const session = logAs(deps, 'session')
+  const segment = logAs(retention, 'segment')
+  const notify = logAs(deps, 'notify')
   return {
-    reconcile: createReconcile(deps),
-    end_silent: () => endSilentSessions({ ...deps, lookAgain }),
-    retain_segments: () => retainSegments(retention),
-    sweep_buffers: () => sweepBuffers(retention),
-    sweep_unknown: () => sweepUnknown(retention),
-    sweep_storage: () => sweepStorage(deps),
-    watch_disk: createDiskWatch(retention),
-    sweep_orphans: () => sweepOrphans(deps),
-    tell_events: () => tellEvents(deps),
-    sweep_events: () => sweepEvents(deps),
+    reconcile: createReconcile(session),
+    end_silent: () => endSilentSessions({ ...session, lookAgain }),
+    retain_segments: () => retainSegments(segment),
+    sweep_buffers: () => sweepBuffers(segment),
+    sweep_unknown: () => sweepUnknown(segment),
+    sweep_storage: () => sweepStorage(logAs(deps, 'capture')),
+    watch_disk: createDiskWatch(segment),
+    sweep_orphans: () => sweepOrphans(session),
+    tell_events: () => tellEvents(notify),
+    sweep_events: () => sweepEvents(notify),
     free_jobs: () => freeJobsOfDeadWorkers(deps.db),
   } satisfies Record<string, Schedule['run']>
 }
 
 /** What each job does. */
 export function jobTable(deps: Deps, retention: Retention): JobTable {
+  const session = logAs(deps, 'session')
+  const capture = logAs(deps, 'capture')
+  const notify = logAs(deps, 'notify')
+  const segment = logAs(retention, 'segment')
   return {
-    start_egress: (payload) => startEgress(deps, payload),
-    stop_egress: (payload) => stopEgress(deps, payload),
-    stop_stray: (payload) => stopStray(deps, payload),
-    finish_clip: ({ clipId }) => finishClip(deps, clipId, true),
-    store_clip: (payload, attempt) => storeClip(deps, payload, attempt),
-    make_poster: (payload) => makePoster(deps, payload),
-    send_webhook: (payload) => sendWebhook(deps, payload),
-    tell_room: (payload) => tellRoom(deps, payload),
-    purge_session: (payload) => purgeSession(retention, payload),
+    start_egress: (payload) => startEgress(session, payload),
+    stop_egress: (payload) => stopEgress(session, payload),
+    stop_stray: (payload) => stopStray(session, payload),
+    finish_clip: ({ clipId }) => finishClip(capture, clipId, true),
+    store_clip: (payload, attempt) => storeClip(capture, payload, attempt),
+    make_poster: (payload) => makePoster(capture, payload),
+    send_webhook: (payload) => sendWebhook(notify, payload),
+    tell_room: (payload) => tellRoom(notify, payload),
+    purge_session: (payload) => purgeSession(segment, payload),
   }
 }
 

@@ -1,11 +1,17 @@
-import type { Log, LogFields } from '../../src/log.ts'
+import type { Log, LogFields, LogLevel } from '../../src/log.ts'
 
 const nothing = () => undefined
 
-export const silentLog: Log = { error: nothing, warn: nothing, info: nothing, debug: nothing }
+export const silentLog: Log = {
+  error: nothing,
+  warn: nothing,
+  info: nothing,
+  debug: nothing,
+  child: () => silentLog,
+}
 
 export interface LogLine extends LogFields {
-  level: keyof Log
+  level: LogLevel
   message: string
 }
 
@@ -13,10 +19,17 @@ export interface LogLine extends LogFields {
 export function keepLog(): { log: Log; lines: LogLine[] } {
   const lines: LogLine[] = []
   const keep =
-    (level: keyof Log) =>
+    (level: LogLevel) =>
     (message: string, fields: LogFields = {}) => {
       lines.push({ ...fields, level, message })
       if (process.env['LOG_LEVEL'] === 'debug') process.stderr.write(`${level} ${message} ${JSON.stringify(fields)}\n`)
     }
-  return { lines, log: { error: keep('error'), warn: keep('warn'), info: keep('info'), debug: keep('debug') } }
+  const log: Log = {
+    error: keep('error'),
+    warn: keep('warn'),
+    info: keep('info'),
+    debug: keep('debug'),
+    child: () => log,
+  }
+  return { lines, log }
 }
