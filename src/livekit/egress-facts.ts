@@ -12,6 +12,8 @@ export interface EgressFacts {
   sessionId: string | undefined
   /** Wall clock of PTS 0 (contract section 9); unknown until the egress is active. */
   startedAt: Date | undefined
+  /** When LiveKit last heard of a change, by its clock; undefined if it does not say. */
+  changedAt: Date | undefined
   error: string | undefined
   /** `End reason: Source closed`, that is, participant or tracks went, and nobody asked for the stop. */
   sourceClosed: boolean
@@ -34,16 +36,20 @@ const STATES: Record<EgressStatus, EgressState> = {
 export function readEgressInfo(info: EgressInfo, egressPath: string, ended = false): EgressFacts {
   const state = STATES[info.status]
   const isTerminal = ['complete', 'failed', 'aborted', 'limit_reached'].includes(state)
-  const startedNs = info.segmentResults[0]?.startedAt ?? 0n
   return {
     egressId: info.egressId,
     room: info.roomName,
     state: ended && !isTerminal ? 'failed' : state,
     sessionId: sessionIdOf(info, egressPath),
-    startedAt: startedNs > 0n ? new Date(Number(startedNs / 1_000_000n)) : undefined,
+    startedAt: instantOfNs(info.segmentResults[0]?.startedAt),
+    changedAt: instantOfNs(info.updatedAt),
     error: info.error || undefined,
     sourceClosed: info.details === 'End reason: Source closed',
   }
+}
+
+function instantOfNs(ns = 0n): Date | undefined {
+  return ns > 0n ? new Date(Number(ns / 1_000_000n)) : undefined
 }
 
 function sessionIdOf(info: EgressInfo, egressPath: string): string | undefined {

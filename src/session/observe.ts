@@ -17,6 +17,14 @@ export interface Observation {
 /** LiveKit may answer with what was so a little before it was asked. */
 export const SETTLE_MS = 5000
 
+/** LiveKit tries to deliver a webhook for so long (contract section 6). */
+const DELIVERY_MS = 15_000
+
+/** Whether a webhook may still come of what happened then: who asked LiveKit meanwhile was quicker, and nothing was missed. */
+export function isOnItsWay(now: Date, happenedAt: Date | undefined): boolean {
+  return happenedAt !== undefined && now.getTime() - happenedAt.getTime() < DELIVERY_MS
+}
+
 /** Records what LiveKit answered of a user's shares. The caller holds the user's lock, and follows. */
 export async function recordObservation(deps: LifecycleDeps, trx: Trx, seen: Observation): Promise<void> {
   const settled = new Date(seen.askedAt.getTime() - SETTLE_MS)

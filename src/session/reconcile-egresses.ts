@@ -3,6 +3,7 @@ import type { EgressFacts } from '../livekit/egress-facts.ts'
 import { isEnqueued } from '../job/jobs.ts'
 import { askToStart, enqueueStop, startKey, stopKey } from './create-session.ts'
 import { applyEgressFacts, endSession, type EgressOutcome } from './lifecycle.ts'
+import { isOnItsWay } from './observe.ts'
 import { findSession, listUnendedSessions } from './session.repo.ts'
 import type { StartDeps } from './start-egress.ts'
 
@@ -19,14 +20,17 @@ const FORGOTTEN_MS = 120_000
 export async function reconcileEgresses(
   deps: StartDeps,
   strays: StrayMemory,
-): Promise<{ repaired: number; forgotten: number; strays: number }> {
+): Promise<{ repaired: number; overtaken: number; forgotten: number; strays: number }> {
   const running = await deps.egress.listActive()
-  const counts = { repaired: 0, forgotten: 0, strays: 0 }
+  const counts = { repaired: 0, overtaken: 0, forgotten: 0, strays: 0 }
   for (const session of await listUnendedSessions(deps.db)) {
-    const outcome = await reconcileSession(deps, session, running)
+    const { facts, outcome } = await reconcileSession(deps, session, running)
     if (outcome?.outcome === 'moved') {
-      counts.repaired += 1
-      deps.log.warn('session repaired', { sessionId: session.id, from: outcome.from, status: outcome.status })
+      const fields = { sessionId: session.id, from: outcome.from, status: outcome.status }
+      const kind = isOnItsWay(deps.now(), facts?.changedAt) ? 'overtaken' : 'repaired'
+      counts[kind] += 1
+      if (kind === 'repaired') deps.log.warn('session repaired', fields)
+      else deps.log.info('session moved before its webhook came', fields)
     } else if (await remember(deps, session)) counts.forgotten += 1
   }
   counts.strays = await stopStrays(deps, running, strays)
@@ -37,14 +41,15 @@ async function reconcileSession(
   deps: StartDeps,
   { id, egress_id: egressId }: Session,
   running: EgressFacts[],
-): Promise<EgressOutcome | undefined> {
+): Promise<{ facts?: EgressFacts | undefined; outcome?: EgressOutcome }> {
   const listed = running.find((facts) => (egressId ? facts.egressId === egressId : facts.sessionId === id))
-  if (!listed && !egressId) return undefined
+  if (!listed && !egressId) return {}
   // Not listed, it has ended, or it began only after the list was made.
   const facts = listed ?? (await deps.egress.find(egressId ?? ''))
-  return deps.db
+  const outcome = await deps.db
     .transaction()
     .execute((trx) => (facts ? applyEgressFacts(deps, trx, facts) : endSession(deps, trx, id, 'egress_lost')))
+  return { facts, outcome }
 }
 
 /** A session that waits for a job which is not there (any more) gets it again. */

@@ -4,7 +4,7 @@ import { decideAutoStart } from './auto-start.ts'
 import { findRefusal } from './capacity.ts'
 import { askToStart } from './create-session.ts'
 import { lockSessionOf } from './lifecycle.ts'
-import { observeUser } from './observe.ts'
+import { isOnItsWay, observeUser } from './observe.ts'
 import { listUnendedSessions, setSession } from './session.repo.ts'
 import { listLivingShares } from './share.repo.ts'
 import type { StartDeps } from './start-egress.ts'
@@ -71,7 +71,9 @@ async function reconcileRoom(deps: StartDeps, room: string, known: Known): Promi
     const kind = KINDS[outcome]
     if (!kind || (kind === 'gone' && session?.share_ended_at)) continue
     if (kind === 'optedOut' && !session) continue
-    deps.log.warn('session repaired by what LiveKit shows', { room, user: userId, outcome })
+    const isNew = kind === 'seen' && isOnItsWay(deps.now(), participant?.screenShare?.publishedAt)
+    if (isNew) deps.log.info('share seen before its webhook came', { room, user: userId, outcome })
+    else deps.log.warn('session repaired by what LiveKit shows', { room, user: userId, outcome })
     found.push(kind)
   }
   return found

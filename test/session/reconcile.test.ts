@@ -1,6 +1,9 @@
 import { expect } from 'chai'
 import type { Session, ShareRow } from '../../src/db/schema.ts'
 import { roomsThatMatter } from '../../src/session/reconcile-shares.ts'
+import { until } from '../support/until.ts'
+import { is } from './fault-row.ts'
+import { startStage } from './stage.ts'
 import { startTwirpStub } from '../support/recording.ts'
 import { startTestService } from '../support/service.ts'
 
@@ -8,6 +11,33 @@ const ROOMS = Array.from({ length: 3000 }, (_, index) => ({
   name: `room ${index}`,
   participants: index % 10 === 0 ? 0 : 1,
 }))
+
+describe('reconcile beside webhooks that are on their way', () => {
+  it('says no more than that it was quicker; of one that did not come it warns', async () => {
+    const stage = await startStage({ withoutTicks: true })
+    try {
+      const said = () => stage.lines.filter(({ message }) => / repaired|before its webhook/.test(message))
+      const scene = stage.scene('overtaken')
+      scene.strike('loseWebhook', is('egress_started', 'egress_updated'))
+      scene.share()
+      await until('the egress', () => scene.running()[0]?.status === 'EGRESS_ACTIVE')
+      await stage.service.schedules.reconcile()
+      expect(said().map(({ level, message }) => [level, message])).to.deep.equal([
+        ['info', 'session moved before its webhook came'],
+      ])
+      stage.lines.length = 0
+      const late = stage.scene('missed')
+      late.strike('loseWebhook', is('egress_started', 'egress_updated'))
+      late.share()
+      await until('the egress', () => late.running()[0]?.status === 'EGRESS_ACTIVE')
+      stage.clock.offsetMs = 20_000
+      await stage.service.schedules.reconcile()
+      expect(said().map(({ level, message }) => [level, message])).to.deep.equal([['warn', 'session repaired']])
+    } finally {
+      await stage.stop()
+    }
+  })
+})
 
 describe('reconcile among thousands of rooms', () => {
   const ours = { shares: [{ room: 'room 7' } as ShareRow], sessions: [{ room: 'gone from LiveKit' } as Session] }

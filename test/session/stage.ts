@@ -44,12 +44,14 @@ export interface StageOptions {
   timing?: Partial<Timing>
   env?: Record<string, string>
   faults?: Partial<Faults>
+  /** Schedules run only when the test runs them. */
+  withoutTicks?: boolean
 }
 
 type ChanceOf = 'loseWebhook' | 'doubleWebhook' | 'lateWebhook' | 'reorderWebhook'
 
 /** A service beside a simulated LiveKit that writes segments without an encoder. */
-export async function startStage({ timing, env, faults }: StageOptions = {}): Promise<Stage> {
+export async function startStage({ timing, env, faults, withoutTicks = false }: StageOptions = {}): Promise<Stage> {
   const simulator = await startSimulator({
     apiKey: API_KEY,
     apiSecret: API_SECRET,
@@ -61,6 +63,7 @@ export async function startStage({ timing, env, faults }: StageOptions = {}): Pr
     livekitUrl: simulator.url,
     env: { REPLAY_SEGMENT_DURATION_SECONDS: '1', ...env },
     config: { unshareLingerMs: LINGER_MS },
+    withoutTicks,
   })
   simulator.setWebhookUrls([`${test.url}/webhooks/livekit`])
   const stopService = test.stop
