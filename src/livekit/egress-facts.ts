@@ -1,4 +1,5 @@
 import { EgressStatus, type EgressInfo } from '@livekit/protocol'
+import { instantAt } from './instant.ts'
 import { isOurId } from '../own-id.ts'
 
 export type EgressState = 'starting' | 'active' | 'ending' | 'complete' | 'failed' | 'aborted' | 'limit_reached'
@@ -49,7 +50,7 @@ export function readEgressInfo(info: EgressInfo, egressPath: string, ended = fal
 }
 
 function instantOfNs(ns = 0n): Date | undefined {
-  return ns > 0n ? new Date(Number(ns / 1_000_000n)) : undefined
+  return ns > 0n ? instantAt(Number(ns / 1_000_000n)) : undefined
 }
 
 function sessionIdOf(info: EgressInfo, egressPath: string): string | undefined {

@@ -1,7 +1,7 @@
 import { ParticipantInfo_Kind, TrackSource, type ParticipantInfo } from '@livekit/protocol'
 import { RoomServiceClient } from 'livekit-server-sdk'
 import { isNotFound, livekitError } from './livekit-error.ts'
-import { instantOf } from './track-version.ts'
+import { instantOf } from './instant.ts'
 
 /** A person in a room, as far as recording goes. Egress workers, agents, SIP and ingress are no persons. */
 export interface Participant {

@@ -2,7 +2,7 @@ import { ParticipantInfo_Kind, TrackSource } from '@livekit/protocol'
 import { WebhookEvent, WebhookReceiver, type TokenVerifier } from 'livekit-server-sdk'
 import { AppError } from '../errors.ts'
 import { createVerifiers, unverifiedClaims, type ApiKey } from './access-token.ts'
-import { instantOf } from './track-version.ts'
+import { instantAt, instantOf } from './instant.ts'
 import { readEgressInfo, type EgressFacts } from './egress-facts.ts'
 
 /** A verified webhook, reduced to what this project acts on. */
@@ -79,10 +79,16 @@ const SOURCES: Partial<Record<TrackSource, 'screen_share' | 'screen_share_audio'
 function readEvent(event: WebhookEvent, egressPath: string): LivekitEvent {
   const { room, participant, track, egressInfo } = event
   if (!event.id) throw new AppError('invalid_request', 'the webhook has no id')
+  const createdAt = instantAt(Number(event.createdAt) * 1000)
+  if (!createdAt) throw new AppError('invalid_request', 'the webhook was made at no time that there is')
+  const names = [event.id, event.event, room?.name, room?.sid, participant?.identity, participant?.sid, track?.sid]
+  // Postgres takes no NUL in a text.
+  if (names.some((name) => name?.includes('\0')))
+    throw new AppError('invalid_request', 'a name in the webhook holds NUL')
   return {
     id: event.id,
     event: event.event,
-    createdAt: new Date(Number(event.createdAt) * 1000),
+    createdAt,
     room: room && { name: room.name, sid: room.sid },
     participant: participant && {
       identity: participant.identity,
@@ -91,16 +97,28 @@ function readEvent(event: WebhookEvent, egressPath: string): LivekitEvent {
     },
     track: track && { sid: track.sid, source: SOURCES[track.source] ?? 'other', changedAt: instantOf(track.version) },
     egress: egressInfo && readEgressInfo(egressInfo, egressPath, event.event === 'egress_ended'),
-    body: withoutSecrets(event.toJson()) as Record<string, unknown>,
+    body: keepable(toJson(event)) as Record<string, unknown>,
+  }
+}
+
+/** What was read may be no whole message all the same: a field of a message's kind that holds nothing. */
+function toJson(event: WebhookEvent): unknown {
+  try {
+    return event.toJson()
+  } catch (cause) {
+    throw new AppError('invalid_request', 'the body is no LiveKit webhook', { cause })
   }
 }
 
 const SECRET_KEY = /password|secret|token|signing_?key/i
 
-/** `turnPassword` comes with every full room object (contract section 9). */
-function withoutSecrets(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutSecrets)
+/** Without secrets (`turnPassword` comes with every full room object, contract section 9), and without what jsonb refuses. */
+function keepable(value: unknown): unknown {
+  if (typeof value === 'string') return writable(value)
+  if (Array.isArray(value)) return value.map(keepable)
   if (typeof value !== 'object' || value === null) return value
   const kept = Object.entries(value).filter(([key]) => !SECRET_KEY.test(key))
-  return Object.fromEntries(kept.map(([key, inner]) => [key, withoutSecrets(inner)]))
+  return Object.fromEntries(kept.map(([key, inner]) => [writable(key), keepable(inner)]))
 }
+
+const writable = (text: string) => text.toWellFormed().replaceAll('\0', '\ufffd')
