@@ -1,6 +1,7 @@
 import { watch, type FSWatcher } from 'node:fs'
 import { mkdir, readdir, stat } from 'node:fs/promises'
 import type { Stop } from '../job/stop.ts'
+import { isDatabaseAway } from '../db/connect.ts'
 import { errorFields } from '../log.ts'
 import { isOurId } from '../own-id.ts'
 import { bufferPathOf } from './buffer-path.ts'
@@ -63,7 +64,12 @@ export async function startWatcher(deps: IndexDeps, options: WatcherOptions): Pr
     scannedAt = performance.now()
     return found
   }
-  const rescan = () => scan().catch((error: unknown) => deps.log.error('scan failed', errorFields(error)))
+  const rescan = () =>
+    scan().catch((error: unknown) => {
+      // The next one, some seconds later, makes up for it.
+      if (isDatabaseAway(error)) deps.log.warn('scan skipped, the database is away')
+      else deps.log.error('scan failed', errorFields(error))
+    })
   const timers = [setInterval(() => void rescan(), options.scanIntervalMs ?? SCAN_INTERVAL_MS)]
   if (options.polling) timers.push(startPolling(deps, sessions, look))
   await scan()
