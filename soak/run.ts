@@ -55,6 +55,8 @@ const broken = (what: string) => {
 
 say(`${minutes} minutes, ${shares} shares, seed ${seed}`)
 const ground = await startGround(seed, SETTINGS, broken)
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void ground.stop().finally(() => process.exit(130)))
 let verdicts: Verdict[]
 try {
   verdicts = await soak(ground)

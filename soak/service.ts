@@ -5,7 +5,7 @@ import { startService } from '../src/service.ts'
 /** The service as `npm start` runs it, but for its clock, which whoever started it may step. */
 let offsetMs = 0
 const config = parseConfig(process.env)
-const log = createLog({ level: config.logLevel, readable: false })
+const log = createLog({ ...config.logLevels, readable: false })
 const service = await startService(config, { log, now: () => new Date(Date.now() + offsetMs) })
 
 process.on('message', (message) => {
