@@ -108,6 +108,13 @@ describe('the metrics', () => {
       ...rules.groups.flatMap((group) => group.rules.map(({ expr }) => expr)),
     ]
     expect(asked.length).to.be.greaterThan(40)
+    const told = await readFile(new URL('../docs/operating.md', DEPLOY), 'utf8')
+    for (const [name] of told.matchAll(/\breplay_[a-z_]+[a-z]\b(?!_)/g))
+      if (!name.endsWith('_process') && !name.endsWith('_nodejs'))
+        expect(
+          [...metrics.names].map((one) => one.replace(/_(bucket|sum|count)$/, '')),
+          name,
+        ).to.include(name)
     for (const expression of asked) {
       const selectors = selectorsIn(expression)
       expect(selectors, expression).not.to.deep.equal([])
