@@ -1,5 +1,6 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { Readable } from 'node:stream'
 import { v7 as uuidv7 } from 'uuid'
 import { findClip, type ClipWithFile } from '../clip/clip.repo.ts'
 import { posterPath } from '../clip/clip-path.ts'
@@ -37,7 +38,7 @@ export async function clipPoster(deps: PosterDeps, clip: ClipWithFile): Promise<
   const still = await deps.posterCache(clip.content_key ?? clip.id, () =>
     takeTurn(deps.stillTurns, async () => {
       const read = await openBytes(deps, clip)
-      return deps.makeStill(read(0, Number.MAX_SAFE_INTEGER))
+      return deps.makeStill(Readable.from(read(0, Number.MAX_SAFE_INTEGER)))
     }),
   )
   if (clip.status === 'ready') await keep(deps, clip, path, still)

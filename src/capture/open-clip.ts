@@ -1,11 +1,10 @@
-import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { Readable } from 'node:stream'
 import { findClip, type ClipWithFile } from '../clip/clip.repo.ts'
 import { clipFragments, type ClipFragments } from '../media/fragmented-mp4.ts'
 import type { Mp4File } from '../media/mp4-file.ts'
 import type { Tracks } from '../media/tracks.ts'
-import { MissingSample, readRange } from '../media/virtual-file.ts'
+import type { Buffers } from '../media/pump.ts'
+import { MissingSample, readFileRange, readRange } from '../media/virtual-file.ts'
 import { loadClipMedia, openSampleIn, storedPath, type ClipMediaCache, type MediaDeps } from './clip-media.ts'
 import { readIndex } from './prove-clip-file.ts'
 import { createRecent, type Recent } from './recent.ts'
@@ -32,8 +31,8 @@ export interface OpenDeps extends MediaDeps {
 
 /** A clip's bytes, wherever they are: the same before and after it has come to rest. */
 export interface OpenClip extends OpenIndex {
-  /** The bytes `[start, end)`. */
-  read: (start: number, end: number) => Readable
+  /** The bytes `[start, end)`, read into `buffers`: by default each block is the consumer's own. */
+  read: (start: number, end: number, buffers?: Buffers) => AsyncIterable<Buffer>
 }
 
 /** For a player's or a downloader's request. A waiting clip opens as far as it has landed. */
@@ -63,28 +62,30 @@ async function readStoredIndex(path: string): Promise<OpenIndex> {
 export async function openBytes(deps: OpenDeps, clip: ClipWithFile): Promise<OpenClip['read']> {
   if (clip.file_path !== null) {
     const path = storedPath(deps.storagePath, clip.file_path)
-    return (start, end) => readFileRange(path, start, end)
+    return (start, end, buffers) => readFileRange(path, start, end, buffers)
   }
   const { mp4 } = await loadClipMedia(deps, deps.mediaCache, clip)
-  return (start, end) => Readable.from(readVirtual(deps, clip, mp4, start, end))
+  return (start, end, buffers) => readVirtual(deps, clip, mp4, start, end, buffers)
 }
 
 /** A clip can come to rest, and its segments go, while somebody downloads it: then the rest is read from its file. */
-async function* readVirtual(deps: OpenDeps, clip: ClipWithFile, mp4: Mp4File, start: number, end: number) {
+async function* readVirtual(
+  deps: OpenDeps,
+  clip: ClipWithFile,
+  mp4: Mp4File,
+  start: number,
+  end: number,
+  buffers?: Buffers,
+): AsyncGenerator<Buffer> {
   let at = start
   try {
-    for await (const block of readRange(mp4, start, end, openSampleIn(deps.bufferPath))) {
+    for await (const block of readRange(mp4, start, end, openSampleIn(deps.bufferPath), buffers)) {
       at += block.length
       yield block
     }
   } catch (error) {
     const stored = error instanceof MissingSample ? await findClip(deps.db, clip.id) : undefined
     if (!stored?.file_path) throw error
-    yield* readFileRange(storedPath(deps.storagePath, stored.file_path), at, end)
+    yield* readFileRange(storedPath(deps.storagePath, stored.file_path), at, end, buffers)
   }
-}
-
-/** `createReadStream` cannot say "nothing". */
-function readFileRange(path: string, start: number, end: number): Readable {
-  return end > start ? createReadStream(path, { start, end: end - 1, highWaterMark: 256 * 1024 }) : Readable.from([])
 }

@@ -15,7 +15,7 @@ import { changeReserved, changeUsed } from '../clip/quota.ts'
 import type { Now } from '../clock.ts'
 import type { Attempt } from '../job/runner.ts'
 import { errorFields, type Log } from '../log.ts'
-import { writeVirtualFile, type Written } from '../media/virtual-file.ts'
+import { writeVirtualFile, type Written } from '../media/write-virtual-file.ts'
 import { loadClipMedia, openSampleIn, storedPath, type ClipMediaCache, type MediaDeps } from './clip-media.ts'
 import { proveClipFile } from './prove-clip-file.ts'
 

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream'
 import { create as contentDisposition } from 'content-disposition'
 import { Router, type Request, type Response } from 'express'
 import { z } from 'zod'
@@ -9,7 +8,7 @@ import { AppError } from '../errors.ts'
 import { initSegment } from '../media/fragmented-mp4.ts'
 import { requireClip } from './clips.routes.ts'
 import { assertMayPlayClip, type MediaAccessDeps } from './media-access.ts'
-import { serveBytes, type Served } from './serve-bytes.ts'
+import { inMemory, serveBytes, type Served } from './serve-bytes.ts'
 
 export interface MediaRoutesDeps extends OpenDeps, MediaAccessDeps {}
 
@@ -41,7 +40,7 @@ export function mediaRoutes(deps: MediaRoutesDeps): Router {
     const bytes = initSegment(tracks.video, tracks.audio?.config ?? null)
     await serveBytes(req, res, {
       ...partOf(clip, 'init', bytes.length),
-      read: (start, end) => inMemory(bytes, start, end),
+      read: inMemory(bytes),
     })
   })
 
@@ -55,13 +54,10 @@ export function mediaRoutes(deps: MediaRoutesDeps): Router {
     const from = mediaStart + offset
     await serveBytes(req, res, {
       ...partOf(clip, `fragment-${number}`, head.length + length),
-      read: (start, end) =>
-        Readable.from(
-          (async function* () {
-            if (start < head.length) yield head.subarray(start, end)
-            if (end > head.length) yield* read(from + Math.max(0, start - head.length), from + end - head.length)
-          })(),
-        ),
+      async *read(start, end, buffers) {
+        if (start < head.length) yield head.subarray(start, end)
+        if (end > head.length) yield* read(from + Math.max(0, start - head.length), from + end - head.length, buffers)
+      },
     })
   })
   return router
@@ -105,8 +101,6 @@ function partOf(clip: ClipWithFile, name: string, size: number) {
   const etag = `"${clip.id}-${name}-${size.toString(36)}"`
   return { size, etag, type: 'video/mp4', disposition: 'inline' }
 }
-
-const inMemory = (bytes: Buffer, start: number, end: number) => Readable.from([bytes.subarray(start, end)])
 
 /** `alice 2026-11-22 17.02.mp4`, or the clip's title: a name that sorts, and that every system takes. */
 function fileName(clip: ClipWithFile): string {

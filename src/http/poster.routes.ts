@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto'
-import { Readable } from 'node:stream'
 import { Router, type Request, type Response } from 'express'
 import { clipPoster, type PosterDeps } from '../capture/clip-poster.ts'
 import { sessionPoster, type SessionPosterDeps } from '../capture/session-poster.ts'
 import { AppError } from '../errors.ts'
 import { requireClip } from './clips.routes.ts'
 import { assertMayPlayClip, assertMaySeeBuffer, type MediaAccessDeps } from './media-access.ts'
-import { serveBytes } from './serve-bytes.ts'
+import { inMemory, serveBytes } from './serve-bytes.ts'
 import { requireSession } from './sessions.routes.ts'
 
 export interface PosterRoutesDeps extends PosterDeps, SessionPosterDeps, MediaAccessDeps {}
@@ -41,6 +40,6 @@ async function serveStill(req: Request, res: Response, still: Buffer, cacheContr
     type: 'image/jpeg',
     disposition: 'inline',
     cacheControl,
-    read: (start, end) => Readable.from([still.subarray(start, end)]),
+    read: inMemory(still),
   })
 }

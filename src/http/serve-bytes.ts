@@ -1,8 +1,7 @@
-import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import type { Request, Response } from 'express'
 import parseRange from 'range-parser'
 import { AppError } from '../errors.ts'
+import { pump, twoBuffers, type Buffers } from '../media/pump.ts'
 
 export interface Served {
   size: number
@@ -12,8 +11,8 @@ export interface Served {
   disposition: string
   /** For ever, unless it says otherwise. */
   cacheControl?: string
-  /** The bytes `[start, end)`. */
-  read(start: number, end: number): Readable
+  /** The bytes `[start, end)`, read into `buffers` or the consumer's own. */
+  read(start: number, end: number, buffers: Buffers): AsyncIterable<Buffer>
 }
 
 /**
@@ -41,20 +40,34 @@ export async function serveBytes(req: Request, res: Response, file: Served): Pro
     res.end()
     return
   }
-  await pipeline(file.read(start, end), res).catch((error: unknown) => {
-    // A viewer who seeks or leaves closes the connection: that is no failure of ours.
-    if (!res.destroyed || !isPrematureClose(error)) throw error
-  })
+  await sendBytes(file.read(start, end, twoBuffers()), res, end - start)
+}
+
+/** A viewer who seeks or leaves closes the connection: that is no failure of ours. */
+async function sendBytes(blocks: AsyncIterable<Buffer>, res: Response, length: number): Promise<void> {
+  try {
+    const sent = await pump(blocks, res)
+    if (res.destroyed) return
+    if (sent !== length) throw new Error(`only ${sent} of ${length} bytes were there`)
+    res.end()
+  } catch (error) {
+    // What was promised cannot be kept any more: an answer cut short must not look whole.
+    if (res.headersSent) res.destroy()
+    throw error
+  }
+}
+
+/** Of bytes that are all here. */
+export function inMemory(bytes: Buffer): Served['read'] {
+  return async function* (start, end) {
+    yield bytes.subarray(start, end)
+  }
 }
 
 /** RFC 9110, 13.1.2: the client has these bytes, whatever it says of caches. */
 function isKnown(ifNoneMatch: string | undefined, etag: string): boolean {
   const known = new Set((ifNoneMatch ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, '')))
   return known.has(etag) || known.has('*')
-}
-
-function isPrematureClose(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'
 }
 
 function wantedRange(req: Request, res: Response, file: Served): { start: number; end: number } | undefined {

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream'
 import { Router, type Request, type Response } from 'express'
 import type { Config } from '../config.ts'
 import type { Now } from '../clock.ts'
@@ -78,6 +77,5 @@ function linksLike(deps: SessionPlaylistDeps, req: Request, session: Session): (
 async function serve(req: Request, res: Response, name: string, file: LiveFile | undefined): Promise<void> {
   if (!file) throw new AppError('not_found', 'there is no such segment (any more)')
   const etag = `"${name}-${file.size.toString(36)}"`
-  const read = (start: number, end: number) => Readable.from(file.read(start, end))
-  await serveBytes(req, res, { size: file.size, etag, type: 'video/mp4', disposition: 'inline', read })
+  await serveBytes(req, res, { size: file.size, etag, type: 'video/mp4', disposition: 'inline', read: file.read })
 }

@@ -5,6 +5,7 @@ import type { Session } from '../db/schema.ts'
 import { initSegment, segmentConfig, segmentFragment } from '../media/fragmented-mp4.ts'
 import { unpackFrameIndex } from '../media/frame-index.ts'
 import { placeSegments, type PlacedSegment } from '../media/timeline.ts'
+import type { Buffers } from '../media/pump.ts'
 import { readRange } from '../media/virtual-file.ts'
 import { bufferPathOf } from './buffer-path.ts'
 import { findReadable, listFrames, listSegments } from './segment.repo.ts'
@@ -70,7 +71,7 @@ function countChanges(known: Map<number, string>, before: number): number {
 /** Bytes that never change, under this name. */
 export interface LiveFile {
   size: number
-  read(start: number, end: number): AsyncIterable<Buffer>
+  read: (start: number, end: number, buffers?: Buffers) => AsyncIterable<Buffer>
 }
 
 /** `init-<config>.mp4`. Undefined when no segment of the session needs it. */
@@ -97,8 +98,9 @@ export async function openSegment(
 
 function fileOf(head: Buffer, rest?: { path: string; length: number }): LiveFile {
   const parts = rest ? [{ key: rest.path, offset: 0, length: rest.length }] : []
+  const openSample = (path: string) => open(path, 'r')
   const file = { head, parts, size: head.length + (rest?.length ?? 0) }
-  return { size: file.size, read: (start, end) => readRange(file, start, end, (path) => open(path, 'r')) }
+  return { size: file.size, read: (start, end, buffers) => readRange(file, start, end, openSample, buffers) }
 }
 
 function place(sequence: number, packed: Buffer, startMs = 0): PlacedSegment {

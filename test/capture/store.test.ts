@@ -96,7 +96,7 @@ describe('a clip on its way to rest', () => {
     const read = await openBytes(deps, { ...row, file_path: null, file_id: null })
     const received: Buffer[] = []
     for await (const block of read(0, clip.sizeBytes)) {
-      received.push(block as Buffer)
+      received.push(block)
       if (received.length > 1) continue
       await stored(clip.id)
       for (const name of await readdir(share.directory)) await unlink(join(share.directory, name))

@@ -5,7 +5,7 @@ import { expect } from 'chai'
 import { type ClipCut, cutClip } from '../../src/media/clip-cut.ts'
 import type { Span } from '../../src/media/cut-video.ts'
 import { buildMp4, type Mp4File } from '../../src/media/mp4-file.ts'
-import { writeVirtualFile } from '../../src/media/virtual-file.ts'
+import { writeVirtualFile } from '../../src/media/write-virtual-file.ts'
 import { decodedFrames, type Frame } from './oracle.ts'
 import { checkMp4 } from './strict-boxes.ts'
 
