@@ -22,10 +22,12 @@ async function* blocks(lengths: number[], onEnd: () => void) {
 function slowTarget(seen: Buffer[]): Writable {
   return new Writable({
     write(block: Buffer, _encoding, callback) {
-      setImmediate(() => {
+      const look = () => {
         seen.push(Buffer.from(block))
         callback()
-      })
+      }
+      // Later than a source that began as soon as it was asked.
+      setImmediate(() => setImmediate(look))
     },
   })
 }
