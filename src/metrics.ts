@@ -75,6 +75,8 @@ function recordingMetrics(counter: MakeCounter, histogram: MakeHistogram) {
   const unreadable = counter('segments_unreadable_total', 'Those of them that could not be read.')
   const lag = histogram('landing_lag_seconds', 'How old the end of a segment is when its row is there.', [], LANDING)
   const captures = counter('captures_total', 'Captures: ready, failed, or the error code of a refusal.', ['result'])
+  // Rates see a series only from its second value on: those that alerts wait for begin at 0.
+  for (const result of ['ready', 'failed', 'storage_full']) captures.inc({ result }, 0)
   const ready = histogram('press_to_ready_seconds', 'From the press to a clip that is ready.', [], [...LANDING, 60])
   return {
     landed: ({ count, unreadable: bad, lagMs }) => {
@@ -92,6 +94,7 @@ function recordingMetrics(counter: MakeCounter, histogram: MakeHistogram) {
 
 function workMetrics(counter: MakeCounter, histogram: MakeHistogram) {
   const webhooks = counter('webhooks_total', 'Webhooks from LiveKit, and what each did.', ['event', 'outcome'])
+  webhooks.inc({ event: 'unknown', outcome: 'bad_signature' }, 0)
   const livekit = histogram(
     'livekit_call_duration_seconds',
     'Calls to LiveKit: ok, refused, or unavailable.',
@@ -115,10 +118,12 @@ function workMetrics(counter: MakeCounter, histogram: MakeHistogram) {
 function requestMetrics(counter: MakeCounter, histogram: MakeHistogram) {
   const labels = ['method', 'route', 'status']
   const requests = histogram('http_request_duration_seconds', 'Requests, but for streams of events.', labels, QUICK)
+  const errors = counter('internal_errors_total', 'Answers with status 500: each is in the log, by its errorId.')
   const sent = counter('http_sent_bytes_total', 'Bytes of answers that were sent whole.', ['route'])
   return {
     requestAnswered: ({ method, route, status, tookMs, sentBytes }) => {
       requests.observe({ method, route, status }, tookMs / 1000)
+      if (status === '500') errors.inc()
       if (sentBytes > 0) sent.inc({ route }, sentBytes)
     },
   } satisfies Partial<Metrics>
