@@ -24,6 +24,8 @@ const SILENT_TYPES = new Map([
   [0x01021997, '9p'],
 ])
 
+const EVENT_LIMIT_MS = 3000
+
 /** Room, rights and events where segments land and where clips rest. */
 export async function checkDisk(config: Paths): Promise<Finding[]> {
   const { bufferPath, storagePath } = config
@@ -103,7 +105,7 @@ async function checkEvents({ bufferPath, watchPolling }: Paths): Promise<Finding
   const probe = await mkdtemp(join(bufferPath, '.doctor-'))
   const watcher = watch(probe)
   try {
-    const seen = within(1000, once(watcher, 'change'))
+    const seen = within(EVENT_LIMIT_MS, once(watcher, 'change'))
     await writeFile(join(probe, 'probe'), 'probe')
     await seen
     return [ok('buffer events', 'files that land are seen at once')]

@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { SETTING_NAMES, type Config } from '../config.ts'
 import { fail, ok, warn, type Finding } from './finding.ts'
 
-/** Shorter ones LiveKit itself refuses. */
+/** What LiveKit wants of its secrets. */
 const SHORTEST_SECRET = 32
 
 /** Each wrong setting of a ConfigError's message. */
@@ -23,7 +23,7 @@ export function checkSettings(env: Record<string, string | undefined>, config: C
       warn(
         'settings',
         `a secret has fewer than ${SHORTEST_SECRET} characters`,
-        'LiveKit refuses such: make a longer one',
+        'LiveKit wants longer ones: openssl rand -hex 24 makes one',
       ),
     )
   if (isLoopback(config.host) && !isLoopback(new URL(config.livekit.url).hostname))

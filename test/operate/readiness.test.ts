@@ -70,7 +70,7 @@ describe('readiness', () => {
       await other.stop()
       expect([status, body.status]).to.deep.equal([200, 'degraded'])
       expect(body).to.include(WELL)
-      expect(tookMs).to.be.below(2000)
+      expect(tookMs).to.be.below(3000)
       return body.livekit as string
     }
 

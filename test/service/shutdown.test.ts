@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { startSimulator } from '../../src/simulator/simulator.ts'
-import { createShutdown, PHASES } from '../../src/service/shutdown.ts'
+import { createShutdown, PHASE_LIMITS_MS, PHASES } from '../../src/service/shutdown.ts'
 import { startStillWriter } from '../simulator/still-writer.ts'
 import { QUICK } from '../session/stage.ts'
 import { keepLog, type LogLine } from '../support/log.ts'
@@ -13,7 +13,7 @@ const phasesIn = (lines: LogLine[]) =>
 describe('the end of a service', () => {
   it('goes through its phases in order, though a part fails and another never ends', async () => {
     const { log, lines } = keepLog()
-    const limits = { http: 1000, work: 20, watcher: 1000, database: 1000, postgres: 1000 }
+    const limits = { ...PHASE_LIMITS_MS, work: 20 }
     const shutdown = createShutdown(log, limits)
     const stopped: string[] = []
     for (const phase of PHASES.toReversed())
@@ -43,7 +43,7 @@ describe('the end of a service', () => {
       timing: QUICK,
       faults: { startAnswerDelayMs: 60_000 },
     })
-    const phaseLimitsMs = { http: 1000, work: 100, watcher: 1000, database: 1000, postgres: 1000 }
+    const phaseLimitsMs = { ...PHASE_LIMITS_MS, work: 100, database: 1000 }
     const test = await startTestService({ livekitUrl: simulator.url, phaseLimitsMs })
     simulator.setWebhookUrls([`${test.url}/webhooks/livekit`])
     simulator.join('stage', { identity: 'alice' })
