@@ -14,6 +14,7 @@ import { mayKeep } from './token.js'
 import { html, Icon, Notice } from './ui.js'
 import { giveBackKeys, playerKeys, useKeys } from './use-keys.js'
 import { useNow } from './use-now.js'
+import { useTitle } from './use-title.js'
 import { usePlayer } from './use-player.js'
 
 /** @typedef {import('./store.js').Session} Session */
@@ -24,6 +25,7 @@ const say = strings.buffer
 export function BufferView({ id }) {
   const { sessions, sessionsState } = useAppState()
   const session = sessions.get(id)
+  useTitle(session ? whoOf(session) : say.gone)
   return html`<div class="page page-wide">
     <a class="back" href="#/live"><${Icon} name="back" />${say.back}</a>
     ${!session && sessionsState === 'loading' && html`<div class="card skeleton"><div class="poster"></div></div>`}
@@ -105,7 +107,8 @@ function Buffer({ session }) {
       isLive=${isLive(session)}
       label=${strings.player.label(whoOf(session))}
       poster=${here(session.links.poster)}
-      time=${player.at === undefined ? '' : `${clockTime(player.at)}${player.isAtLive ? '' : ` · ${strings.player.behind(behindMs)}`}`}
+      time=${player.at === undefined ? '' : clockTime(player.at)}
+      behind=${player.at === undefined || player.isAtLive ? undefined : strings.player.behind(behindMs)}
       timeline=${{
         whole,
         covered,

@@ -1,6 +1,6 @@
 import { here } from './api.js'
 import { landedPart, statusOf } from './clip-status.js'
-import { clockTime, day, length } from './format.js'
+import { day, length, minuteTime } from './format.js'
 import { hrefOf } from './route.js'
 import { useAppState } from './store.js'
 import { clipName, strings } from './strings.js'
@@ -53,4 +53,4 @@ export function ClipBadge({ clip }) {
 }
 
 /** When it was, shortly. @param {Clip} clip */
-export const whenOf = ({ from }) => `${day(Date.parse(from))}, ${clockTime(Date.parse(from))}`
+export const whenOf = ({ from }) => `${day(Date.parse(from))}, ${minuteTime(Date.parse(from))}`

@@ -11,6 +11,7 @@ import { useApp, useAppState } from './store.js'
 import { clipName, strings } from './strings.js'
 import { html, Icon, Notice } from './ui.js'
 import { giveBackKeys, playerKeys, useKeys } from './use-keys.js'
+import { useTitle } from './use-title.js'
 import { usePlayer } from './use-player.js'
 
 /** @typedef {import('./store.js').Clip} Clip */
@@ -26,6 +27,7 @@ export function ClipView({ id }) {
   const { clips, deleting } = useAppState()
   const [isGone, setIsGone] = useState(false)
   const clip = clips.get(id)
+  useTitle(clip ? clipName(clip) : strings.nav.library)
   const load = () => app.loadClip(id).catch(() => setIsGone(true))
   useEffect(() => {
     if (!clip) void load()

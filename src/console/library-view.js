@@ -7,6 +7,7 @@ import { hrefOf } from './route.js'
 import { useApp, useAppState } from './store.js'
 import { clipName, strings } from './strings.js'
 import { html, Icon, Notice } from './ui.js'
+import { useTitle } from './use-title.js'
 
 /** @typedef {import('./store.js').Clip} Clip */
 
@@ -15,6 +16,7 @@ const TYPED_MS = 250
 
 /** Everything that one has kept. */
 export function LibraryView() {
+  useTitle(say.heading)
   const app = useApp()
   const { library, clips, deleting, claims } = useAppState()
   const { state, ids, total, title, nextCursor, userId } = library
@@ -99,14 +101,18 @@ function QuotaBar() {
   const { usedBytes, limitBytes } = quota
   const text = say.quota(usedBytes, limitBytes)
   return html`<div class="quota">
-    <meter
+    <div
+      class="meter"
+      role="meter"
       aria-label=${say.quotaLabel}
-      min="0"
-      max=${limitBytes}
-      high=${limitBytes * 0.9}
-      value=${usedBytes}
+      aria-valuemin="0"
+      aria-valuemax=${limitBytes}
+      aria-valuenow=${Math.min(usedBytes, limitBytes)}
       aria-valuetext=${text}
-    ></meter>
+      data-tone=${usedBytes > limitBytes * 0.9 ? 'warn' : 'good'}
+    >
+      <i style=${{ width: `${Math.min(100, (usedBytes / Math.max(1, limitBytes)) * 100)}%` }}></i>
+    </div>
     <span>${text}</span>
   </div>`
 }

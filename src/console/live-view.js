@@ -7,6 +7,7 @@ import { useAppState } from './store.js'
 import { strings, whoOf } from './strings.js'
 import { html, Notice } from './ui.js'
 import { useNow } from './use-now.js'
+import { useTitle } from './use-title.js'
 
 /** @typedef {import('./store.js').Session} Session */
 
@@ -15,12 +16,13 @@ const POSTER_EVERY_MS = 10_000
 /** The rooms that one may see, and who shares in them. */
 export function LiveView() {
   const { sessions, sessionsState } = useAppState()
+  useTitle(strings.rooms.heading)
   const now = useNow(1000)
   const shown = [...sessions.values()]
   const rooms = [...new Set(shown.map(({ room }) => room))].toSorted()
   return html`<div class="page">
     <h1>${strings.rooms.heading}</h1>
-    ${sessionsState === 'loading' && html`<div class="grid" aria-busy="true">${[1, 2, 3].map(Skeleton)}</div>`}
+    ${sessionsState === 'loading' && html`<div class="grid grid-large" aria-busy="true">${[1, 2, 3].map(Skeleton)}</div>`}
     ${sessionsState === 'failed' && html`<${Notice} icon="screen" title=${strings.rooms.failedTitle} text=${strings.errors.offline} tone="bad" />`}
     ${
       sessionsState === 'ready' &&
@@ -31,7 +33,7 @@ export function LiveView() {
       (room) =>
         html`<section key=${room} aria-label=${strings.rooms.room(room)}>
           <h2 class="room-name">${strings.rooms.room(room)}</h2>
-          <ul class="grid">
+          <ul class="grid grid-large">
             ${shown
               .filter((session) => session.room === room)
               .toSorted(byLiveFirst)

@@ -25,8 +25,9 @@ import Hls from 'hls.js'
  * @property {boolean} [isPreview] loads little
  */
 
-/** What is between two tries while the service cannot be reached. */
+/** What is between two tries while the service cannot be reached, and until a fresh link is there. */
 const RETRY_MS = 2000
+const RENEWED_MS = 400
 
 /** @param {HTMLVideoElement} video @param {SourceOptions} options @returns {MediaSource} */
 export function attachSource(video, options) {
@@ -53,22 +54,23 @@ function attachHls(video, options) {
   })
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let retryTimer
-  const retry = () => {
+  const retry = (afterMs = 0) => {
     clearTimeout(retryTimer)
     retryTimer = setTimeout(() => {
       if (hls.levels.length === 0) hls.loadSource(options.link())
       else hls.startLoad(-1)
-    }, RETRY_MS)
+    }, afterMs)
   }
   hls.on(Hls.Events.ERROR, (_, { fatal, type, response }) => {
-    if (response?.code === 401) options.onRefused()
+    const isRefused = response?.code === 401
+    if (isRefused) options.onRefused()
     if (!fatal) return
     if (type === Hls.ErrorTypes.MEDIA_ERROR) {
       hls.recoverMediaError()
       return
     }
-    options.onProblem('failed')
-    retry()
+    if (!isRefused) options.onProblem('failed')
+    retry(isRefused ? RENEWED_MS : RETRY_MS)
   })
   hls.on(Hls.Events.FRAG_LOADED, () => options.onProblem(undefined))
   hls.on(Hls.Events.LEVEL_UPDATED, () => options.onTimes?.())
@@ -97,6 +99,8 @@ function attachHls(video, options) {
 
 /** @param {HTMLVideoElement} video @param {SourceOptions} options @returns {MediaSource} */
 function attachNative(video, options) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let retryTimer
   const load = () => {
     const at = video.currentTime
     video.src = options.link()
@@ -106,6 +110,7 @@ function attachNative(video, options) {
     // It does not say why: an expired link is as likely as anything.
     options.onRefused()
     options.onProblem('failed')
+    retryTimer = setTimeout(load, RETRY_MS)
   }
   const onTimes = () => {
     options.onProblem(undefined)
@@ -129,6 +134,7 @@ function attachNative(video, options) {
     liveSeconds: () => (video.seekable.length === 0 ? undefined : video.seekable.end(video.seekable.length - 1) - 4),
     retry: load,
     destroy() {
+      clearTimeout(retryTimer)
       video.removeEventListener('error', onError)
       video.removeEventListener('loadedmetadata', onTimes)
       video.removeAttribute('src')

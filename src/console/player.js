@@ -7,12 +7,12 @@ const say = strings.player
 
 /**
  * Picture, buttons and time line.
- * @param {{ player: import('./use-player.js').Player, label: string, poster: string, isLive: boolean, time: string,
+ * @param {{ player: import('./use-player.js').Player, label: string, poster: string, isLive: boolean, time: string, behind?: string | undefined,
  *   timeline: import('./timeline.js').TimelineProps }} props
  */
-export function PlayerView({ player, label, poster, isLive, time, timeline }) {
+export function PlayerView({ player, label, poster, isLive, time, behind, timeline }) {
   const frame = useRef(/** @type {HTMLDivElement | null} */ (null))
-  const { isPaused, isMuted, isLoading, isAtLive, problem, videoRef } = player
+  const { isPaused, hasStarted, isMuted, isLoading, isAtLive, problem, videoRef } = player
   return html`<div class="player" ref=${frame}>
     <div class="stage" onClick=${player.toggle}>
       <video
@@ -24,7 +24,7 @@ export function PlayerView({ player, label, poster, isLive, time, timeline }) {
         preload="auto"
         tabindex="-1"
       ></video>
-      ${isPaused && !isLoading && problem === undefined && html`<span class="big-play"><${Icon} name="play" filled /></span>`}
+      ${isPaused && !hasStarted && !isLoading && problem === undefined && html`<span class="big-play"><${Icon} name="play" filled /></span>`}
       ${isLoading && problem === undefined && html`<span class="spinner" role="status" aria-label=${say.loading}></span>`}
       ${problem !== undefined && html`<${Problem} problem=${problem} onRetry=${player.retry} />`}
     </div>
@@ -41,7 +41,7 @@ export function PlayerView({ player, label, poster, isLive, time, timeline }) {
         label=${isMuted ? say.unmute : say.mute}
         onClick=${player.toggleMute}
       />
-      <output class="time">${time}</output>
+      <output class="time">${time}${behind !== undefined && html`<small>${behind}</small>`}</output>
       ${
         isLive &&
         html`<button type="button" class="live-button" data-live=${isAtLive} onClick=${player.goLive}>

@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks'
 import { strings } from './strings.js'
 import { readClaims } from './token.js'
 import { html } from './ui.js'
+import { useTitle } from './use-title.js'
 
 const { signIn: say } = strings
 
@@ -10,6 +11,7 @@ const { signIn: say } = strings
  * @param {{ onToken: (token: string) => void, problem?: string }} props
  */
 export function SignIn({ onToken, problem }) {
+  useTitle(say.button)
   const [wrong, setWrong] = useState(problem === undefined ? undefined : refusalOf(problem))
   const submit = (/** @type {SubmitEvent} */ event) => {
     event.preventDefault()

@@ -9,7 +9,7 @@ const CODES = {
   quota_exceeded: 'Your quota is full. Delete a clip or two in the library, then keep this one.',
   storage_full: 'The disk of the service is full. Whoever runs it has to make room.',
   range_not_recorded: 'Nothing of that time was recorded, so there is no clip of it.',
-  too_many_requests: 'That were many clips within a minute. Wait a moment and press again.',
+  too_many_requests: 'Those were many clips within a minute. Wait a moment and press again.',
   not_found: 'That is not there (any more).',
   forbidden: 'That belongs to somebody else.',
   other_room: 'Your token is for another room.',

@@ -21,6 +21,7 @@ export function usePlayer({ id, link, isLive, renewLink }) {
   const videoRef = useRef(/** @type {HTMLVideoElement | null} */ (null))
   const source = useRef(/** @type {import('./media-source.js').MediaSource | undefined} */ (undefined))
   const problem = useRef(/** @type {'unsupported' | 'failed' | undefined} */ (undefined))
+  const hasStarted = useRef(false)
   const [, redraw] = useReducer((/** @type {number} */ n) => n + 1, 0)
   const latest = useRef({ link, renewLink })
   latest.current = { link, renewLink }
@@ -28,16 +29,20 @@ export function usePlayer({ id, link, isLive, renewLink }) {
   useEffect(() => {
     const video = videoRef.current
     if (!video) return undefined
-    const changed = () => redraw(undefined)
+    const changed = (/** @type {unknown} */ event) => {
+      // Only what played is paused.
+      if (event instanceof Event && event.type === 'pause') hasStarted.current = true
+      redraw(undefined)
+    }
     source.current = attachSource(video, {
       link: () => latest.current.link,
       onRefused: () => latest.current.renewLink(),
       onProblem: (found) => {
         if (found === problem.current) return
         problem.current = found
-        changed()
+        redraw(undefined)
       },
-      onTimes: changed,
+      onTimes: () => redraw(undefined),
       ...(isLive ? {} : { startSeconds: 0 }),
     })
     for (const name of VIDEO_EVENTS) video.addEventListener(name, changed)
@@ -64,6 +69,8 @@ export function usePlayer({ id, link, isLive, renewLink }) {
     wallOf: useCallback((/** @type {number} */ seconds) => source.current?.wallOf(seconds), []),
     at: isLive ? source.current?.wallOf(atSeconds) : atSeconds * 1000,
     durationMs: video && Number.isFinite(video.duration) ? video.duration * 1000 : 0,
+    /** It has played, and stands still because somebody wanted it to. */
+    hasStarted: hasStarted.current,
     isPaused: video?.paused ?? true,
     isMuted: video?.muted ?? true,
     isLoading: video !== null && (video.readyState < 2 || (video.seeking && video.readyState < 3)),

@@ -13,8 +13,10 @@ export const ROOM = 'stage'
 export interface Stage {
   test: TestService
   simulator: Simulator
-  /** Of the first who shares. */
-  sessionId: () => Promise<string>
+  /** The video track of each who shares. */
+  tracks: ReadonlyMap<string, string>
+  sessionIdOf: (identity: string) => Promise<string>
+  /** Of what the first of them shares. */
   untilKept: (seconds: number) => Promise<void>
   stop: () => Promise<void>
 }
@@ -24,26 +26,30 @@ export async function startStage(people: string[], env: Record<string, string> =
   const simulator = await startSimulator({ apiKey: API_KEY, apiSecret: API_SECRET })
   const test = await startTestService({
     livekitUrl: simulator.url,
+    // A clock that tests move would make a share look silent.
+    withoutTicks: true,
     env: { REPLAY_SEGMENT_DURATION_SECONDS: '1', ...env },
   })
   simulator.setWebhookUrls([`${test.url}/webhooks/livekit`])
+  const tracks = new Map<string, string>()
   for (const identity of people) {
     simulator.join(ROOM, { identity, name: `${identity.slice(0, 1).toUpperCase()}${identity.slice(1)}` })
-    simulator.publishShare(ROOM, identity)
+    tracks.set(identity, simulator.publishShare(ROOM, identity).trackSid)
     simulator.publishShareAudio(ROOM, identity)
   }
   const token = await signIn(people[0] ?? '')
-  const sessionOf = async () => {
+  const sessionOf = async (identity: string) => {
     const { body } = await test.call('GET', '/v1/sessions', { token })
-    return body.sessions.find(({ userId }: { userId: string }) => userId === people[0])
+    return body.sessions.find(({ userId }: { userId: string }) => userId === identity)
   }
   return {
     test,
     simulator,
-    sessionId: async () => (await until('the session', sessionOf)).id,
+    tracks,
+    sessionIdOf: async (identity) => (await until('the session', () => sessionOf(identity))).id,
     untilKept: async (seconds) => {
-      const isKept = async () => (await sessionOf())?.coverage.coveredSeconds >= seconds
-      await until(`${seconds} s that are kept`, isKept, 30_000)
+      const isKept = async () => (await sessionOf(people[0] ?? ''))?.coverage.coveredSeconds >= seconds
+      await until(`${seconds} s that are kept`, isKept, 20_000 + seconds * 1000)
     },
     async stop() {
       await test.stop()

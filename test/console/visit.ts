@@ -8,6 +8,14 @@ import { until } from '../support/until.ts'
 
 export const PLAYER = '.stage video'
 
+/** What no visitor sees, and nobody wants: errors of the page, and what its policy forbade. */
+export function noteProblems(page: Page, problems: string[]): void {
+  page.on('pageerror', (error) => problems.push(String(error)))
+  page.on('console', (message) => {
+    if (/Content Security Policy/.test(message.text())) problems.push(message.text())
+  })
+}
+
 /** By a link that signs in. */
 export async function openPage(page: Page, url: string, token: string): Promise<void> {
   await page.goto(`${url}/#token=${token}`)
