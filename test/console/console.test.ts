@@ -3,10 +3,12 @@ import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { clockOf, openBrowser } from '../support/browser.ts'
 import { until } from '../support/until.ts'
 import { expectNoViolations } from './axe.ts'
-import { findClip, signIn, startStage, type Stage } from './stage.ts'
+import { findClip, findReadyClip, signIn, startStage, type Stage } from './stage.ts'
 import { noteProblems, onTimeline, openPage, PLAYER, pressKeys, stillClock, tabTo, untilPicture } from './visit.ts'
 
 const FRAME_MS = 1000 / 15
+/** What a clip's playlist names. */
+const PARTS = /\/(init|fragment)/
 /** A picture shows when it was drawn: up to a frame before its own time, and 25 ms off it. */
 const CLOSE_MS = FRAME_MS + 40
 
@@ -26,6 +28,7 @@ describe('the page, in Chromium', function () {
       return
     }
     stage = await startStage(['alice'])
+    await stage.untilKept(3)
     token = await signIn('alice')
     context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: 'dark' })
     await context.grantPermissions(['clipboard-read', 'clipboard-write'])
@@ -49,10 +52,7 @@ describe('the page, in Chromium', function () {
     await untilPicture(page)
   }
   const clipOf = (title?: string) => findClip(stage, token, title)
-  const readyClip = async (title?: string) => {
-    const clip = await clipOf(title)
-    return clip?.status === 'ready' ? clip : undefined
-  }
+  const readyClip = (title?: string) => findReadyClip(stage, token, title)
 
   it('lets nobody in without a token, says what is wrong with one, and says when one has expired', async () => {
     await page.goto(stage.test.url)
@@ -211,9 +211,9 @@ describe('the page, in Chromium', function () {
     await page.getByRole('link', { name: 'Library' }).first().click()
     await page.getByRole('link', { name: /It grows/ }).waitFor()
     const answers: number[] = []
-    page.on('response', (response) => /fragment/.test(response.url()) && answers.push(response.status()))
+    page.on('response', (response) => PARTS.test(response.url()) && answers.push(response.status()))
     // The playlist came by a good link. Two hours later its parts are asked for.
-    await page.route(/fragment/, (route) => {
+    await page.route(PARTS, (route) => {
       test.clock.offsetMs = 7_200_000
       return route.continue()
     })

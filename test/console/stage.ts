@@ -69,3 +69,9 @@ export async function findClip(stage: Stage, token: string, title = '') {
   const query = title === '' ? '' : `?title=${encodeURIComponent(title)}`
   return (await stage.test.call('GET', `/v1/clips${query}`, { token })).body.clips[0]
 }
+
+/** The same, once it is ready. */
+export async function findReadyClip(stage: Stage, token: string, title = '') {
+  const clip = await findClip(stage, token, title)
+  return clip?.status === 'ready' ? clip : undefined
+}

@@ -52,6 +52,7 @@ export async function clockOf(page: Page, selector: string): Promise<number | nu
 
 /** The cells of `recordings/README.md`: three rows of 48, of 24 x 32 pixels, from (64, 16) on, in 1280 x 720. */
 const READ_CLOCK = `(video) => {
+  if (!video || video.readyState < 2) return null
   const canvas = document.createElement('canvas')
   canvas.width = 1280
   canvas.height = 720
