@@ -21,11 +21,13 @@ try {
 }
 
 async function run(config: ReturnType<typeof parseConfig>, log: Log): Promise<void> {
+  const starting = startService(config, { log })
+  // Who is told to stop while it starts, stops when it has started: half a start leaves things behind.
+  stopOnSignals(log, async () => (await starting).stop())
   try {
-    const service = await startService(config, { log })
+    const service = await starting
     service.watchProcess()
     log.info('livekit-replay started', { url: service.url, webhook: `${service.url}/webhooks/livekit` })
-    stopOnSignals(log, () => service.stop())
   } catch (error) {
     if (error instanceof AppError) log.error(error.message, { code: error.code })
     else log.error('livekit-replay could not start', errorFields(error))
@@ -39,9 +41,10 @@ const LEFT_OVER_MS = 500
 function stopOnSignals(log: Log, stop: () => Promise<void>): void {
   let stopping = false
   const end = async (): Promise<void> => {
-    await stop()
+    // What kept it from starting was said already.
+    await stop().catch(() => undefined)
     log.info('stopped')
-    setTimeout(() => process.exit(0), LEFT_OVER_MS).unref()
+    setTimeout(() => process.exit(), LEFT_OVER_MS).unref()
   }
   const onSignal = (signal: NodeJS.Signals): void => {
     if (stopping) process.exit(130)

@@ -116,5 +116,19 @@ describe('the service as a process', () => {
       await start()
       expect(running.output()).to.match(/embedded postgres started/)
     })
+
+    it('ends cleanly on a signal that comes while it starts', async () => {
+      running.child.kill('SIGTERM')
+      await running.ended
+      const path = { REPLAY_DATA_PATH: dataPath, PORT: '0' }
+      const keys = { LIVEKIT_URL: simulator.url, LIVEKIT_API_KEY: API_KEY, LIVEKIT_API_SECRET: API_SECRET }
+      const { child, output, ended } = runNode('src/main.ts', [], { ...keys, ...path })
+      await until('the database', () => output().includes('embedded postgres started'))
+      child.kill('SIGTERM')
+      expect(await ended, output()).to.equal(0)
+      expect(output()).to.match(/"message":"stopped"/)
+      await start()
+      expect(running.output()).to.match(/embedded postgres started/)
+    })
   })
 })

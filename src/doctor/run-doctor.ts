@@ -84,7 +84,8 @@ async function lookIntoDatabase(
     connected.on('error', () => undefined)
     await connected.connect()
     client = connected
-    return [...checked, ...(await checkWebhooks(connected, serviceUrl))]
+    const webhooks = () => checkWebhooks(connected, serviceUrl)
+    return [...checked, ...(await look('webhooks', webhooks, 'what LiveKit sent is in the database: see its rights'))]
   }
   try {
     const found = await look('database', open, todo)

@@ -1,5 +1,6 @@
 import ffmpegInstaller from '@ffmpeg-installer/ffmpeg'
 import { expect } from 'chai'
+import { sql } from 'kysely'
 import type { Finding } from '../../src/doctor/finding.ts'
 import { runDoctor } from '../../src/doctor/run-doctor.ts'
 import { noFaults } from '../../src/simulator/faults.ts'
@@ -131,6 +132,18 @@ describe('the doctor', () => {
     const findings = await examine({ env: { DATABASE_URL: 'postgres://replay:hunter2hunter2@127.0.0.1:1/replay' } })
     expect(namesOf(findings, 'fail')).to.deep.equal(['database'])
     expect(wordsOf(findings, 'database')).to.match(/ECONNREFUSED/)
+  })
+
+  it('says what a database user may not do, and how to let it', async () => {
+    const { db } = test.service
+    await sql`create role replay_doctor_test login password 'only-for-this-test'`.execute(db)
+    const url = new URL(test.database.url)
+    Object.assign(url, { username: 'replay_doctor_test', password: 'only-for-this-test' })
+    const findings = await examine({ env: { DATABASE_URL: url.href } })
+    await sql`drop role replay_doctor_test`.execute(db)
+    const found = findings.find(({ check }) => check === 'database rights')
+    expect(found?.state).to.equal('fail')
+    expect(found?.todo).to.contain('grant create on schema public to "replay_doctor_test"')
   })
 
   it('names wrong settings, and those that are probably misspelt', async () => {
