@@ -61,11 +61,14 @@ export async function listClips(
   return { clips: found.slice(0, limit), total, hasMore: found.length > limit }
 }
 
-/** `replay_clips_by_user` finds a user's clips; of these few the titles are looked through. */
+/**
+ * `replay_clips_by_user` finds a user's clips; of these few the titles are looked through.
+ * ICU, which every packaged Postgres has, knows capitals whatever the database's locale.
+ */
 function isWanted({ userId, communityId, title }: Pick<ClipQuery, 'userId' | 'communityId' | 'title'>) {
   return sql<boolean>`replay_clips.user_id = ${userId}
     and (${communityId ?? null}::text is null or replay_clips.community_id = ${communityId ?? null})
-    and (${title ?? null}::text is null or replay_clips.title ilike ${`%${escapeLike(title ?? '')}%`})`
+    and (${title ?? null}::text is null or replay_clips.title collate "und-x-icu" ilike ${`%${escapeLike(title ?? '')}%`})`
 }
 
 /** What means something to LIKE means itself. */

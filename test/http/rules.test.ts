@@ -100,6 +100,25 @@ describe('the rules of the API', () => {
       )
   })
 
+  it('find clips by a part of their title, which means itself and nothing else', async () => {
+    const mine = await memberToken('fay', ROOM)
+    for (const title of ['100 % sure', '100 percent', 'a_b', 'aXb', 'back\\slash', 'ÄRGER'])
+      await capture('fay', { title })
+    await capture('fay')
+    const find = async (title: string) => {
+      const { body } = await share.call('GET', `/v1/clips?title=${encodeURIComponent(title)}`, { token: mine })
+      expect(body.total).to.equal(body.clips.length)
+      return body.clips.map((clip: { title: string }) => clip.title)
+    }
+    expect(await find('100')).to.deep.equal(['100 percent', '100 % sure'])
+    expect(await find('0 %')).to.deep.equal(['100 % sure'])
+    expect(await find('A_B')).to.deep.equal(['a_b'])
+    expect(await find('k\\s')).to.deep.equal(['back\\slash'])
+    expect(await find('ärger')).to.deep.equal(['ÄRGER'])
+    expect(await find('%')).to.deep.equal(['100 % sure'])
+    expect(await find('nothing of it')).to.deep.equal([])
+  })
+
   it('take titles in any script, and make file names of them that every system takes', async () => {
     const mine = await memberToken('tina', ROOM)
     const { body } = await capture('tina')
