@@ -78,11 +78,8 @@ function Buffer({ session }) {
   const keep = async (/** @type {string} */ title) => {
     if (isKeeping || !mayKeep(claims, session)) return undefined
     setIsKeeping(true)
-    const clip = await app.keep(
-      session,
-      captureBody(selection, { ...whole, to: isLive(session) ? app.api.now() : to }),
-      title,
-    )
+    const bounds = isLive(session) ? { from, to: app.api.now() } : whole
+    const clip = await app.keep(session, captureBody(selection, bounds, isLive(session)), title)
     setIsKeeping(false)
     if (!clip) return undefined
     const open = () => window.location.assign(hrefOf({ view: 'clip', id: clip.id }))
@@ -127,6 +124,7 @@ function Buffer({ session }) {
               range=${range}
               covered=${covered}
               isKeeping=${isKeeping}
+              isLive=${isLive(session)}
               onSelect=${setSelection}
               onMarkIn=${() => mark.in(player.at)}
               onMarkOut=${() => mark.out(player.at)}

@@ -7,6 +7,7 @@ const STAYS_MS = 8000
 
 /**
  * The frame at an instant, above it: from a second, silent player of the same playlist.
+ * Without `at` there is none, with `left` there is still something to say.
  * @param {{ id: string, link: string, isLive: boolean, at: number | undefined, label: string, left?: number }} props
  */
 export function FramePreview({ id, link, isLive, at, label, left }) {
@@ -19,7 +20,8 @@ export function FramePreview({ id, link, isLive, at, label, left }) {
   return html`<div
     class="frame-preview"
     aria-hidden="true"
-    data-shown=${at !== undefined}
+    data-shown=${left !== undefined}
+    data-empty=${at === undefined}
     style=${left === undefined ? undefined : { '--at': left }}
   >
     ${isWanted && html`<${Frame} key=${id} link=${link} isLive=${isLive} at=${at} />`}

@@ -16,10 +16,10 @@ const LANDING_MS = 8000
 /**
  * What is to be kept, and the one button that keeps it.
  * @param {{ selection: Selection, range: Range, covered: Range[], isKeeping: boolean,
- *   onSelect: (selection: Selection) => void, onMarkIn: () => void, onMarkOut: () => void,
+ *   isLive: boolean, onSelect: (selection: Selection) => void, onMarkIn: () => void, onMarkOut: () => void,
  *   onKeep: (title: string) => Promise<unknown> }} props
  */
-export function KeepPanel({ selection, range, covered, isKeeping, onSelect, onMarkIn, onMarkOut, onKeep }) {
+export function KeepPanel({ selection, range, covered, isKeeping, isLive, onSelect, onMarkIn, onMarkOut, onKeep }) {
   const title = useRef(/** @type {HTMLInputElement | null} */ (null))
   const submit = async (/** @type {Event} */ event) => {
     event.preventDefault()
@@ -49,7 +49,8 @@ export function KeepPanel({ selection, range, covered, isKeeping, onSelect, onMa
         <span><${Icon} name="in" />${say.markIn}</span><b>${clockTime(range.from)}</b>
       </button>
       <button type="button" class="mark" title="O" onClick=${onMarkOut}>
-        <span>${say.markOut}<${Icon} name="out" /></span><b>${toNow ? say.toNow : clockTime(range.to)}</b>
+        <span>${say.markOut}<${Icon} name="out" /></span
+        ><b>${toNow ? (isLive ? say.toNow : say.toEnd) : clockTime(range.to)}</b>
       </button>
     </div>
     <label for="clip-title">${say.title} <span>${say.titleHint}</span></label>

@@ -55,12 +55,14 @@ export function markOut(selection, at, bounds) {
 }
 
 /**
- * As the API takes it, of what there is to choose from.
+ * As the API takes it, of what there is to choose from. What is the last of a share that
+ * ended was not before the press, but before its end.
  * @param {Selection} selection
  * @param {Range} bounds
+ * @param {boolean} isLive
  */
-export function captureBody(selection, bounds) {
-  if (selection.kind === 'last') return { lastSeconds: selection.seconds }
+export function captureBody(selection, bounds, isLive) {
+  if (selection.kind === 'last' && isLive) return { lastSeconds: selection.seconds }
   const { from, to } = rangeOf(selection, bounds)
   return { from: new Date(from).toISOString(), to: new Date(to).toISOString() }
 }

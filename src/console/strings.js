@@ -110,6 +110,7 @@ export const strings = {
     markIn: 'Mark in',
     markOut: 'Mark out',
     toNow: 'now',
+    toEnd: 'the end',
     title: 'Title',
     titleHint: 'optional',
     /** @param {number} ms */
@@ -153,8 +154,8 @@ export const strings = {
     failed: 'It cannot be played at the moment.',
     retry: 'Try again',
     unsupported: 'This browser cannot play it.',
-    /** @param {number} from @param {number} to */
-    gap: (from, to) => `Not recorded from ${clockTime(from)} to ${clockTime(to)}`,
+    /** @param {string} at */
+    notRecorded: (at) => `${at} · not recorded`,
     timeline: 'Time line',
   },
   clip: {

@@ -64,13 +64,14 @@ export function Timeline({ whole: current, covered, at, format, onSeek, marks, p
     setDrag(undefined)
     if (event.pointerType !== 'mouse') setHover(undefined)
   }
+  const isThere = hover !== undefined && covered.some(({ from, to }) => hover >= from && hover < to)
   const line = (/** @type {number} */ time) => ({ left: place({ from: time, to: time }, whole).left })
 
   return html`<div class="timeline">
     <${FramePreview}
       ...${preview}
-      at=${hover}
-      label=${hover === undefined ? '' : format(hover)}
+      at=${isThere ? hover : undefined}
+      label=${labelOf(hover, isThere, format)}
       left=${hover === undefined ? undefined : (hover - whole.from) / Math.max(1, whole.to - whole.from)}
     />
     <div
@@ -101,6 +102,12 @@ export function Timeline({ whole: current, covered, at, format, onSeek, marks, p
       ${ticksOf(whole, width).map((tick) => html`<span key=${tick} style=${line(tick)}>${format(tick)}</span>`)}
     </div>
   </div>`
+}
+
+/** @param {number | undefined} hover @param {boolean} isThere @param {(at: number) => string} format */
+function labelOf(hover, isThere, format) {
+  if (hover === undefined) return ''
+  return isThere ? format(hover) : strings.player.notRecorded(format(hover))
 }
 
 /**

@@ -63,10 +63,14 @@ describe('what the page reckons with', () => {
   })
 
   it('a selection is sent as the press or as the instants that are shown', () => {
-    expect(captureBody(LAST, BOUNDS)).to.deep.equal({ lastSeconds: 30 })
+    expect(captureBody(LAST, BOUNDS, true)).to.deep.equal({ lastSeconds: 30 })
+    expect(captureBody(LAST, BOUNDS, false)).to.deep.equal({
+      from: '1970-01-01T00:02:10.000Z',
+      to: '1970-01-01T00:02:40.000Z',
+    })
     expect(rangeOf({ kind: 'last', seconds: 600 }, BOUNDS)).to.deep.equal(BOUNDS)
     const toNow = { kind: 'marked', from: 90_000, to: undefined } as const
-    expect(captureBody(toNow, BOUNDS)).to.deep.equal({
+    expect(captureBody(toNow, BOUNDS, true)).to.deep.equal({
       from: '1970-01-01T00:01:40.000Z',
       to: '1970-01-01T00:02:40.000Z',
     })
