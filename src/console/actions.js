@@ -81,7 +81,7 @@ export function startApp(token, claims) {
     },
     stop() {
       feed.stop()
-      deletions.deleteNow()
+      deletions.endDeletions()
     },
   }
 }

@@ -91,7 +91,7 @@ function Buffer({ session }) {
     i: () => mark.in(player.at),
     o: () => mark.out(player.at),
     Home: () => seek(whole.from),
-    End: player.goLive,
+    End: () => (isLive(session) ? player.goLive() : seek(whole.to)),
     Enter: () => document.querySelector('form')?.requestSubmit(),
   })
   const range = rangeOf(selection, whole)

@@ -50,7 +50,11 @@ export function createDeletions(api, store, page) {
   window.addEventListener('pagehide', deleteNow)
 
   return {
-    deleteNow,
+    /** What waits is deleted now; nothing comes after. */
+    endDeletions() {
+      window.removeEventListener('pagehide', deleteNow)
+      deleteNow()
+    },
     /** @param {Clip} clip */
     remove(clip) {
       const { id } = clip

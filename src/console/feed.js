@@ -7,6 +7,8 @@ import { followEvents } from './server-events.js'
  */
 
 const AGAIN_MS = 3000
+/** Of so many as often as that; of more, less often. */
+const FEW = 20
 const EXPIRY_MS = 1000
 const QUOTA_AFTER_MS = 400
 
@@ -72,8 +74,11 @@ export function createFeed(api, store, library) {
     const isOver = claims.expiresAtMs > 0 && api.now() >= claims.expiresAtMs
     if (isOver && connection !== 'refused') store.set({ connection: 'refused', refusal: 'token_expired' })
   }, EXPIRY_MS)
+  let ticks = 0
   const again = setInterval(() => {
     const { sessions, connection } = store.get()
+    ticks += 1
+    if (ticks % Math.ceil(sessions.size / FEW) !== 0) return
     const isAnyLive = [...sessions.values()].some(isLive)
     if (isAnyLive && connection === 'live' && !document.hidden) void loadSessions()
   }, AGAIN_MS)

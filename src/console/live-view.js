@@ -1,6 +1,6 @@
 import { here } from './api.js'
 import { CoverageBar } from './coverage-bar.js'
-import { healthOf } from './health.js'
+import { healthOf, isLive } from './health.js'
 import { keptRanges, toRange } from './ranges.js'
 import { hrefOf } from './route.js'
 import { useAppState } from './store.js'
@@ -62,7 +62,7 @@ function ShareCard({ session, now }) {
   const covered = keptRanges(coverage)
   const { coveredFrom, coveredTo } = coverage
   // A new picture now and then: the address says which, so that the old one stays until it is there.
-  const poster = `${here(session.links.poster)}&at=${Math.floor(now / POSTER_EVERY_MS)}`
+  const poster = `${here(session.links.poster)}&at=${isLive(session) ? Math.floor(now / POSTER_EVERY_MS) : 'end'}`
   return html`<li class="card">
     <a class="card-link" href=${hrefOf({ view: 'session', id: session.id })}>
       <div class="poster">

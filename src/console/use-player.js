@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useReducer, useRef } from 'preact/hooks'
+import { useEffect, useMemo, useReducer, useRef } from 'preact/hooks'
 import { attachSource } from './media-source.js'
 import { clamp } from './ranges.js'
 
@@ -47,8 +47,10 @@ export function usePlayer({ id, link, isLive, renewLink }) {
     })
     for (const name of VIDEO_EVENTS) video.addEventListener(name, changed)
     video.muted = isLive
-    // Where a browser wants a click first it may play without sound, or the button is there for it.
-    void video.play().catch(() => {
+    void video.play().catch((error) => {
+      // Anything else is somebody who paused it, or went on.
+      if (error.name !== 'NotAllowedError') return undefined
+      // Where a browser wants a click first it may play without sound, or the button is there for it.
       video.muted = true
       return video.play().catch(changed)
     })
@@ -66,7 +68,6 @@ export function usePlayer({ id, link, isLive, renewLink }) {
   return {
     videoRef,
     ...commands,
-    wallOf: useCallback((/** @type {number} */ seconds) => source.current?.wallOf(seconds), []),
     at: isLive ? source.current?.wallOf(atSeconds) : atSeconds * 1000,
     durationMs: video && Number.isFinite(video.duration) ? video.duration * 1000 : 0,
     /** It has played, and stands still because somebody wanted it to. */
@@ -92,7 +93,6 @@ function createCommands(videoRef, source, isLive) {
   }
   const play = () => void videoRef.current?.play().catch(() => undefined)
   return {
-    play,
     toggle: () => {
       if (videoRef.current?.paused) play()
       else videoRef.current?.pause()
