@@ -67,17 +67,19 @@ describe('a service that was killed', () => {
     }
   }
 
-  const LANDING: [string, number][] = [
-    ['temporary file written', 2],
-    ['sample file renamed', 2],
-    ['rows recorded', 1],
-    ['sources unlinked', 1],
+  /** With how many sample files are there then: each comes whole, by its rename. */
+  const LANDING: [string, number, number][] = [
+    ['temporary file written', 2, 1],
+    ['sample file renamed', 2, 2],
+    ['rows recorded', 1, 3],
+    ['sources unlinked', 1, 3],
   ]
-  for (const [step, count] of LANDING)
+  for (const [step, count, samples] of LANDING)
     it(`while landing, after "${step}", lands the rest at its next start, each segment once`, async () => {
       const id = await buffer.addSession({ clock_origin: new Date(), clock_source: 'measured' })
       await buffer.land(id, 'participant-stopped', { to: 3 })
       await killAt(step, count)
+      expect((await buffer.files(id)).filter((name) => name.endsWith('.samples'))).to.have.length(samples)
       await startAgain(async () => {
         const names = await buffer.files(id)
         return names.length === 5 && names.filter((name) => name.endsWith('.samples')).length === 3
