@@ -128,7 +128,7 @@ function paceOf(length: number): Pace {
 
 async function every(ms: number, until: number, act: () => Promise<void>): Promise<void> {
   for (let at = Date.now() + ms; at < until; at += ms) {
-    await pause(at - Date.now())
+    await pause(Math.max(0, at - Date.now()))
     await act()
   }
 }
