@@ -19,8 +19,8 @@ export interface Excuse {
 /** From a track that is published to its first recorded frame: 0.7 s, and what a busy machine adds. */
 const START_MS = 6000
 
-/** The end of a recording may lack a frame or two. */
-const SLACK_MS = 500
+/** The end of a recording may lack what a busy machine had not drawn yet. */
+const SLACK_MS = 1000
 
 /** Stretches of what somebody shared that were never recorded, and nothing explains why. In ms. */
 export function findHoles(sharer: Sharer, covered: TickRange[], excuses: Excuse[], until: number): TickRange[] {

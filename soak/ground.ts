@@ -144,8 +144,9 @@ async function forkService(env: Record<string, string>, errors: Map<string, numb
 /** Of a line of the log at level error. graphile-worker says by itself, and in no form, that the database is away. */
 function messageOf(line: string): string | undefined {
   if (!line.startsWith('{"')) return undefined
-  const said = JSON.parse(line) as { level: string; message: string }
-  return said.level === 'error' ? said.message : undefined
+  const said = JSON.parse(line) as { level: string; message: string; error?: string }
+  if (said.level !== 'error') return undefined
+  return said.error === undefined ? said.message : `${said.message} (${said.error.replaceAll(/'[^']*'/g, '…')})`
 }
 
 async function kill(service: ChildProcess | undefined): Promise<void> {

@@ -35,7 +35,8 @@ export function slopeAMinute(samples: Sample[], value: (sample: Sample) => numbe
 /** A run is judged by the second half of what its last process lived, if that was long enough to tell. */
 const TELLING_MS = 5 * 60_000
 const MOST_MIB_A_MINUTE = 1
-const MOST_HANDLES_A_MINUTE = 1
+/** They come and go by dozens; one leaked with each clip would be ten a minute. */
+const MOST_HANDLES_A_MINUTE = 3
 
 /** Memory and handles over the run. */
 export function judgeLeaks(samples: Sample[], broken: (what: string) => void) {

@@ -51,7 +51,7 @@ export async function judge(deps: Deps): Promise<Verdict[]> {
 }
 
 /** A full disk wants a person, and here there was one. */
-const EXPECTED = /^disk full/
+const EXPECTED = /^disk full|no space left on device/
 
 /** An egress whose worker died while it started is asked to stop five times, half a minute apart. */
 const REST_MS = 300_000
