@@ -1,230 +1,145 @@
-import { fork, type ChildProcess } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, copyFile, cp, mkdtemp, open, readFile, rename, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
-import express from 'express'
-import { AccessToken } from 'livekit-server-sdk'
-import { v7 as uuidv7 } from 'uuid'
-import { createDb, createPool, type Db } from '../src/db/connect.ts'
-import { startEmbeddedPostgres } from '../src/db/embedded.ts'
-import { migrate } from '../src/db/migrate.ts'
-import { createLog } from '../src/log.ts'
-import { makeCaptureMaterial, MINUTES } from './capture-material.ts'
-import { median, ms, p95, repeat, say, timed } from './measure.ts'
-import { usualPipeline } from './usual-pipeline.ts'
+import type { Beside } from './beside.ts'
+import { MINUTES } from './capture-material.ts'
+import { startStage, type Stage } from './capture-stage.ts'
+import { median, p95 } from './measure.ts'
+import { between, resetPeak, usageOf } from './process-usage.ts'
+import { GROWTH, growthRow, JUDGED, judged, report, round } from './report.ts'
 
 /*
- * `node bench/capture.ts [data path]`: what a capture of 1, 5 and 10 minutes of 1080p60
- * costs, beside copying the same bytes and beside the usual pipeline. The range has
- * landed: the wait for the last segment of a live press is not in it.
+ * `node bench/capture.ts [data path]`: what a capture of 1080p60 costs, beside copying the
+ * same bytes and beside the usual pipeline, each in turns. The range has landed: the wait
+ * for the last segment of a live press is not in it.
  */
 
 const PRESSES = 20
-const KEY = 'bench'
-const SECRET = 'a-secret-that-only-this-bench-knows'
+const ROUNDS = 5
 
-const log = createLog({ level: 'error', readable: true })
-const kept = process.argv[2] ?? join(tmpdir(), 'livekit-replay-bench')
-const segments = await makeCaptureMaterial(join(kept, 'segments'))
-const directory = await mkdtemp(join(tmpdir(), 'livekit-replay-bench-'))
-await chmod(directory, 0o755)
-const postgres = await startEmbeddedPostgres(join(directory, 'postgres'), log)
-const db = createDb(createPool(postgres.connectionString, log))
-await migrate(db, log)
-const session = await addSession(db)
-const { child, url } = await startServiceProcess()
-const token = await tokenOf()
-
+const stage = await startStage(process.argv[2])
 try {
-  await cp(segments, join(directory, 'landing'), { recursive: true })
-  await rename(join(directory, 'landing'), join(directory, 'buffer', session.id))
-  await until(async () => (await call(`/v1/sessions/${session.id}`)).coverage.coveredSeconds > MINUTES * 60 - 1)
-  say('', 'median', 'p95')
-  say('service, memory after landing: now / peak', ...(await memory()))
-  await measureDownloads()
-  say('service, memory after downloads: now / peak', ...(await memory()))
-  for (const minutes of [1, 5, 10]) await measureCapture(minutes)
-  say('service, memory after captures: now / peak', ...(await memory()))
+  const rows: string[][] = []
+  const promises: string[][] = []
+  for (const minutes of [1, 5, 10]) {
+    const { ready, playable } = await measurePresses(stage, minutes * 60)
+    const sides = await measureSides(stage, minutes)
+    const rest = sides.ours.map(({ ms }) => ms)
+    const of = (side: Beside[], value: (one: Beside) => number) => round(median(side.map(value)))
+    const costs = (side: Beside[]) => [
+      of(side, (one) => one.cpuSeconds),
+      of(side, (one) => one.readMb),
+      of(side, (one) => one.writtenMb),
+      of(side, (one) => one.peakMb),
+    ]
+    const name = `${minutes} min`
+    rows.push([
+      `${name}: livekit-replay`,
+      round(median(playable)),
+      round(median(ready)),
+      of(sides.ours, (one) => one.ms),
+      ...costs(sides.ours),
+    ])
+    rows.push([`${name}: cp`, '', '', of(sides.cp, (one) => one.ms), ...costs(sides.cp)])
+    rows.push([`${name}: cp and fsync`, '', '', of(sides.sync, (one) => one.ms), ...costs(sides.sync)])
+    const usual = of(sides.usual, (one) => one.ms)
+    rows.push([`${name}: the usual pipeline`, usual, usual, usual, ...costs(sides.usual)])
+    promises.push(judged(`${name}: press to ready, p95`, p95(ready), 50, 'ms'))
+    promises.push(judged(`${name}: press to playable playlist, p95`, p95(playable), 50, 'ms'))
+    if (minutes !== 10) continue
+    const ratio = (side: Beside[]) => median(rest) / median(side.map(({ ms }) => ms))
+    promises.push(judged('10 min: at rest beside cp', ratio(sides.cp), 1.3, 'times'))
+    promises.push(judged('10 min: at rest beside cp and fsync', ratio(sides.sync), 1.3, 'times'))
+  }
+  const header = [
+    '',
+    'playable, ms',
+    'ready, ms',
+    'file at rest, ms',
+    'CPU, s',
+    'read, MB',
+    'written, MB',
+    'peak memory, MB',
+  ]
+  report('A capture, medians (memory of livekit-replay: of the whole service)', header, rows)
+  report('Captures, as promised', JUDGED, promises)
+  await measureGrowth(stage)
 } finally {
-  child.send('stop')
-  await once(child, 'exit')
-  await db.destroy()
-  await postgres.stop()
-  await rm(directory, { recursive: true, force: true })
+  await stage.stop()
 }
 
-async function measureCapture(minutes: number): Promise<void> {
-  const ready: number[] = []
-  const playable: number[] = []
-  const rest: number[] = []
-  const copied: number[] = []
-  const synced: number[] = []
-  let usual = NaN
+/** Each a little later than the one before, so that no two are the same moment. */
+function rangeOf({ originMs }: Stage, seconds: number, n: number): [Date, Date] {
+  const to = new Date(originMs + MINUTES * 60_000 - 100 - n * 17)
+  return [new Date(Math.max(originMs + 100, to.getTime() - seconds * 1000)), to]
+}
+
+async function measurePresses(on: Stage, seconds: number): Promise<{ ready: number[]; playable: number[] }> {
+  const [ready, playable]: [number[], number[]] = [[], []]
   for (let n = 0; n < PRESSES; n += 1) {
-    // Each press a little later, so that no two are the same moment.
-    const to = new Date(session.origin + MINUTES * 60_000 - 100 - n * 17)
-    const from = new Date(Math.max(session.origin + 100, to.getTime() - minutes * 60_000))
-    const pressed = performance.now()
-    const clip = await call(`/v1/sessions/${session.id}/clips`, { from, to })
-    ready.push(performance.now() - pressed)
+    const pressedAt = performance.now()
+    const clip = await on.capture(...rangeOf(on, seconds, n))
+    ready.push(performance.now() - pressedAt)
     await (await fetch(clip.links.playlist)).text()
-    playable.push(performance.now() - pressed)
-    if (n >= 5) {
-      await remove(clip.id)
-      continue
+    playable.push(performance.now() - pressedAt)
+    await on.remove(clip.id)
+  }
+  return { ready, playable }
+}
+
+type Sides = Record<'ours' | 'cp' | 'sync' | 'usual', Beside[]>
+
+async function measureSides(on: Stage, minutes: number): Promise<Sides> {
+  const sides: Sides = { ours: [], cp: [], sync: [], usual: [] }
+  const copy = join(on.directory, 'copy.mp4')
+  for (let n = 0; n < ROUNDS; n += 1) {
+    const { id, file, used } = await captureToRest(on, minutes * 60, PRESSES + n)
+    sides.ours.push(used)
+    for (const side of ['cp', 'sync'] as const) {
+      sides[side].push(await beside(side, file, copy))
+      await rm(copy)
     }
-    const stored = await until(async () => {
-      const found = await call(`/v1/clips/${clip.id}`)
-      return found.stored && found
-    }, 5)
-    rest.push(performance.now() - pressed)
-    const file = join(directory, 'replays', await storedPath(stored.fileId))
-    copied.push(await timed(() => copyFile(file, join(directory, 'copy.mp4'))))
-    synced.push(await timed(() => copyAndSync(file)))
-    if (n === 0) usual = await timed(() => usualPipeline(segments, minutes, directory))
-    await remove(clip.id)
+    sides.usual.push(await beside('usual', on.segments, String(minutes), on.directory))
+    await on.remove(id)
   }
-  say(`${minutes} min: press to ready`, ms(median(ready)), ms(p95(ready)))
-  say(`${minutes} min: press to playable playlist`, ms(median(playable)), ms(p95(playable)))
-  say(`${minutes} min: press to file at rest`, ms(median(rest)), '')
-  say(`${minutes} min: cp / cp and fsync`, ms(median(copied)), ms(median(synced)))
-  say(`${minutes} min: at rest : cp and fsync`, (median(rest) / median(synced)).toFixed(2), '')
-  say(`${minutes} min: the usual pipeline`, ms(usual), `${(usual / median(ready)).toFixed(0)} x ready`)
+  return sides
 }
 
-async function measureDownloads(): Promise<void> {
-  const to = new Date(session.origin + 300_000)
-  const clip = await call(`/v1/sessions/${session.id}/clips`, { from: new Date(to.getTime() - 120_000), to })
-  const virtual = median(await repeat(7, () => download(clip.links.file)))
-  const stored = await until(async () => {
-    const found = await call(`/v1/clips/${clip.id}`)
-    return found.stored && found
-  })
-  const path = join(directory, 'replays', await storedPath(stored.fileId))
-  const server = express()
-    .use(express.static(join(path, '..')))
-    .listen(0)
-  await once(server, 'listening')
-  const address = server.address()
-  const plainUrl = `http://127.0.0.1:${address !== null && typeof address === 'object' ? address.port : 0}/${path.split('/').at(-1)}`
-  const [ours, plain]: number[][] = [[], []]
-  for (let n = 0; n < 7; n += 1) {
-    ours?.push(await timed(() => download(stored.links.file)))
-    plain?.push(await timed(() => download(plainUrl)))
+async function captureToRest(on: Stage, seconds: number, n: number) {
+  const { pid } = on.service
+  await resetPeak(pid)
+  const before = await usageOf(pid)
+  const pressedAt = performance.now()
+  const { id } = await on.capture(...rangeOf(on, seconds, n))
+  const { file } = await on.untilStored(id)
+  const used: Beside = { ms: performance.now() - pressedAt, ...between(before, await usageOf(pid)) }
+  return { id, file, used }
+}
+
+async function beside(...args: string[]): Promise<Beside> {
+  const child = fork(new URL('beside.ts', import.meta.url), args)
+  const [used] = (await once(child, 'message')) as [Beside]
+  return used
+}
+
+async function measureGrowth(on: Stage): Promise<void> {
+  const sizes = [36, 144, 576]
+  const [ready, rest, cpu]: [number[], number[], number[]] = [[], [], []]
+  for (const seconds of sizes) {
+    ready.push(median((await measurePresses(on, seconds)).ready))
+    const runs = []
+    for (let n = 0; n < ROUNDS; n += 1) {
+      const { id, used } = await captureToRest(on, seconds, 2 * PRESSES + n)
+      runs.push(used)
+      await on.remove(id)
+    }
+    rest.push(median(runs.map(({ ms }) => ms)))
+    cpu.push(median(runs.map(({ cpuSeconds }) => cpuSeconds)))
   }
-  const [atRest, beside] = [median(ours ?? []), median(plain ?? [])]
-  say('download 2 min: at rest : static server', (atRest / beside).toFixed(2), `${ms(atRest)} : ${ms(beside)}`)
-  say('download 2 min: before it was at rest', ms(virtual), '')
-  const all = await timed(() => Promise.all(Array.from({ length: 50 }, () => download(stored.links.file))))
-  say('50 downloads of 2 min at once', ms(all), `${((50 * stored.sizeBytes) / all / 1e3).toFixed(0)} MB/s`)
-  server.closeAllConnections()
-  await new Promise((resolve) => server.close(resolve))
-}
-
-async function download(link: string): Promise<void> {
-  const { body } = await fetch(link)
-  for await (const _ of body ?? []) void _
-}
-
-async function copyAndSync(file: string): Promise<void> {
-  const copy = join(directory, 'copy.mp4')
-  await copyFile(file, copy)
-  const handle = await open(copy, 'r+')
-  await handle.sync()
-  await handle.close()
-}
-
-async function startServiceProcess(): Promise<{ child: ChildProcess; url: string }> {
-  const service = fork(new URL('landing-service.ts', import.meta.url), {
-    execArgv: ['--max-semi-space-size=2'],
-    env: {
-      PATH: process.env['PATH'],
-      DATABASE_URL: postgres.connectionString,
-      LIVEKIT_URL: 'http://127.0.0.1:10019',
-      LIVEKIT_API_KEY: KEY,
-      LIVEKIT_API_SECRET: SECRET,
-      REPLAY_DATA_PATH: directory,
-      REPLAY_MIN_FREE_BYTES: '0',
-      REPLAY_CLEANUP_BUFFER_MINUTES: '300',
-      REPLAY_CAPTURES_PER_MINUTE: '10000',
-      PORT: '18642',
-    },
-  })
-  await once(service, 'message')
-  return { child: service, url: 'http://127.0.0.1:18642' }
-}
-
-/** A share that ended some minutes ago, whose buffer is in its grace. */
-async function addSession(on: Db) {
-  const id = uuidv7()
-  const origin = Date.now() - (MINUTES + 2) * 60_000
-  const ended = new Date(origin + MINUTES * 60_000)
-  const instants = {
-    created_at: new Date(origin),
-    started_at: new Date(origin),
-    ended_at: ended,
-    share_ended_at: ended,
-  }
-  await on
-    .insertInto('egress_sessions')
-    .values({
-      id,
-      room: 'bench',
-      user_id: 'alice',
-      quality: '1080p',
-      egress_type: 'participant',
-      status: 'ended',
-      clock_origin: new Date(origin),
-      clock_source: 'measured',
-      requested_by: 'webhook',
-      ...instants,
-      expires_at: new Date(Date.now() + 3_600_000),
-    })
-    .execute()
-  const span = { session_id: id, track_sid: 'TR_bench', shared_from: new Date(origin - 1000), shared_to: ended }
-  await on.insertInto('share_spans').values(span).execute()
-  return { id, origin }
-}
-
-async function storedPath(fileId: string): Promise<string> {
-  const { path } = await db.selectFrom('files').select('path').where('id', '=', fileId).executeTakeFirstOrThrow()
-  return path
-}
-
-async function tokenOf(): Promise<string> {
-  const access = new AccessToken(KEY, SECRET, { identity: 'alice' })
-  access.addGrant({ room: 'bench', roomJoin: true })
-  return access.toJwt()
-}
-
-async function call(path: string, body?: unknown) {
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
-  const answer = await fetch(
-    url + path,
-    body === undefined ? { headers } : { method: 'POST', headers, body: JSON.stringify(body) },
-  )
-  const json = (await answer.json()) as any // oxlint-disable-line typescript/no-explicit-any -- whatever came
-  if (!answer.ok) throw new Error(`${path}: ${JSON.stringify(json)}`)
-  return json
-}
-
-async function remove(id: string): Promise<void> {
-  await fetch(`${url}/v1/clips/${id}`, { method: 'DELETE', headers: { authorization: `Bearer ${token}` } })
-}
-
-async function until<T>(look: () => Promise<T | false>, everyMs = 50): Promise<T> {
-  for (let tries = 0; tries < 60_000 / everyMs; tries += 1) {
-    const seen = await look()
-    if (seen) return seen
-    await pause(everyMs)
-  }
-  throw new Error('not seen within a minute')
-}
-
-async function memory(): Promise<[string, string]> {
-  const status = await readFile(`/proc/${child.pid}/status`, 'utf8')
-  const of = (field: string) => `${(Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1024).toFixed(0)} MB`
-  return [of('VmRSS'), of('VmHWM')]
+  report('Growth with the seconds of a capture', GROWTH, [
+    growthRow('press to ready', sizes, ready, 'ms'),
+    growthRow('press to file at rest', sizes, rest, 'ms'),
+    growthRow('CPU until at rest', sizes, cpu, 's'),
+  ])
 }

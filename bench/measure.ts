@@ -12,24 +12,16 @@ export async function repeat(times: number, act: () => Promise<unknown>): Promis
   return taken
 }
 
-function at(values: number[], share: number): number {
+/** The value that so large a share of them is not above. */
+export function quantile(values: number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? NaN
 }
 
 export function median(values: number[]): number {
-  return at(values, 0.5)
+  return quantile(values, 0.5)
 }
 
 export function p95(values: number[]): number {
-  return at(values, 0.95)
-}
-
-export function ms(value: number): string {
-  return `${value.toFixed(value < 100 ? 1 : 0)} ms`
-}
-
-/** One line of a table. */
-export function say(what: string, ...columns: string[]): void {
-  process.stdout.write(`${what.padEnd(44)}${columns.map((column) => column.padStart(16)).join('')}\n`)
+  return quantile(values, 0.95)
 }
