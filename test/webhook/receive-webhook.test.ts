@@ -69,6 +69,21 @@ describe("LiveKit's door", () => {
     expect((await rows('EV_unknown'))[0]).to.include({ event: 'hologram_published', room: 'r' })
   })
 
+  it('refuses what cannot be, and keeps text that Postgres would not: found by fuzzing', async () => {
+    const egressInfo = { egressId: 'EG_x', segments: null }
+    for (const body of [
+      event({ event: 'room_started', id: 'EV_far', createdAt: '9'.repeat(18) }),
+      event({ event: 'room_started', id: 'EV_nul', room: { sid: 'RM_n', name: 'a\0b' } }),
+      event({ event: 'egress_updated', id: 'EV_half', egressInfo }),
+    ]) {
+      const { status, body: answer } = await test.deliver(body)
+      expect({ status, code: answer.code }, body).to.deep.equal({ status: 400, code: 'invalid_request' })
+    }
+    const metadata = 'a\0b'
+    await test.deliver(event({ event: 'room_started', id: 'EV_text', room: { sid: 'RM_t', name: 't', metadata } }))
+    expect(JSON.stringify((await rows('EV_text'))[0]?.body)).to.contain('a\ufffdb')
+  })
+
   it('notes the room of an egress event, which carries none', async () => {
     const egressInfo = { egressId: 'EG_x', roomName: 'the room' }
     await test.deliver(event({ event: 'egress_started', egressInfo, id: 'EV_egress' }))
