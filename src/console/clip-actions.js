@@ -17,6 +17,7 @@ export function ClipActions({ clip, isSmall = false }) {
     try {
       await app.loadClip(clip.id)
       const { file } = (app.store.get().clips.get(clip.id) ?? clip).links
+      if (await handOver(file)) return
       if (await copy(file)) app.show(say.copied)
       else setByHand(file)
     } catch (error) {
@@ -49,6 +50,14 @@ export function ClipActions({ clip, isSmall = false }) {
 
 /** @param {FocusEvent} event */
 const selectAll = (event) => /** @type {HTMLInputElement} */ (event.currentTarget).select()
+
+/** By what a phone gives links on with. False where there is no such thing. @param {string} url */
+async function handOver(url) {
+  if (!('share' in navigator) || !matchMedia('(pointer: coarse)').matches) return false
+  // Who closes it again does not want it copied instead.
+  await navigator.share({ url }).catch(() => undefined)
+  return true
+}
 
 /** False where a page may not, which is so without HTTPS. @param {string} text */
 async function copy(text) {

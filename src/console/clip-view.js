@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
-import { here } from './api.js'
+import { ApiError, here } from './api.js'
 import { ClipActions } from './clip-actions.js'
 import { ClipBadge, whenOf } from './clip-list.js'
 import { askedRange, shownRanges } from './clip-status.js'
@@ -24,13 +24,16 @@ const RENEW_MS = 20 * 60_000
 /** One clip: played, named, given on. @param {{ id: string }} props */
 export function ClipView({ id }) {
   const app = useApp()
-  const { clips, deleting } = useAppState()
+  const { clips, deleting, connection } = useAppState()
   const [isGone, setIsGone] = useState(false)
   const clip = clips.get(id)
   useTitle(clip ? clipName(clip) : strings.nav.library)
-  const load = () => app.loadClip(id).catch(() => setIsGone(true))
+  // What was not reached may well be there: it is asked for again when the service answers.
+  const load = () => app.loadClip(id).catch((error) => setIsGone(error instanceof ApiError && error.status < 500))
   useEffect(() => {
-    if (!clip) void load()
+    if (!clip && connection === 'live') void load()
+  }, [clip === undefined, connection])
+  useEffect(() => {
     const timer = setInterval(load, RENEW_MS)
     return () => clearInterval(timer)
   }, [])

@@ -3,7 +3,7 @@ import { CoverageBar } from './coverage-bar.js'
 import { healthOf, isLive } from './health.js'
 import { keptRanges, toRange } from './ranges.js'
 import { hrefOf } from './route.js'
-import { useAppState } from './store.js'
+import { useApp, useAppState } from './store.js'
 import { strings, whoOf } from './strings.js'
 import { html, Notice } from './ui.js'
 import { useNow } from './use-now.js'
@@ -15,6 +15,7 @@ const POSTER_EVERY_MS = 10_000
 
 /** The rooms that one may see, and who shares in them. */
 export function LiveView() {
+  const { loadSessions } = useApp()
   const { sessions, sessionsState } = useAppState()
   useTitle(strings.rooms.heading)
   const now = useNow(1000)
@@ -23,7 +24,12 @@ export function LiveView() {
   return html`<div class="page">
     <h1>${strings.rooms.heading}</h1>
     ${sessionsState === 'loading' && html`<div class="grid grid-large" aria-busy="true">${[1, 2, 3].map(Skeleton)}</div>`}
-    ${sessionsState === 'failed' && html`<${Notice} icon="screen" title=${strings.rooms.failedTitle} text=${strings.errors.offline} tone="bad" />`}
+    ${
+      sessionsState === 'failed' &&
+      html`<${Notice} icon="screen" title=${strings.rooms.failedTitle} text=${strings.errors.offline} tone="bad">
+        <button type="button" class="button" onClick=${loadSessions}>${strings.rooms.retry}</button>
+      <//>`
+    }
     ${
       sessionsState === 'ready' &&
       shown.length === 0 &&

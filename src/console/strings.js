@@ -184,7 +184,6 @@ export const strings = {
     cancel: 'Cancel',
     titleLabel: 'Title',
     share: 'Copy link',
-    shareText: 'Whoever has this link can watch for an hour.',
     copied: 'Link copied. It works for an hour, for anyone who has it.',
     copyByHand: 'Copy this link:',
     download: 'Download',
