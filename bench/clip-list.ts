@@ -13,7 +13,7 @@ import { GROWTH, growthRow, report, round } from './report.ts'
 const clips = Number(process.argv[2] ?? 1_000_000)
 const PER_USER = 100
 const OF_COLLECTOR = 10_000
-const QUERIES = 1000
+const QUERIES = 300
 const PAGE = 50
 
 await withDatabase(async (db) => {

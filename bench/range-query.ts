@@ -12,7 +12,7 @@ import { GROWTH, growthRow, JUDGED, judged, report, round } from './report.ts'
 
 const millions = Number(process.argv[2] ?? 10)
 const PER_SESSION = 500
-const QUERIES = 3000
+const QUERIES = 1000
 const RANGE_MS = 600_000
 
 await withDatabase(async (db) => {
