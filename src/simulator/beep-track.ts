@@ -4,6 +4,11 @@ const LEVEL = 12_000
 
 export const AUDIO_RATE = RATE
 
+/** Whether a beep is running then: one that is heard only from its middle on would tell a wrong second. */
+export function isInBeep(originMs: number, sample: number): boolean {
+  return (originMs / 1000 + sample / RATE) % 1 < BEEP_SECONDS
+}
+
 /** Stereo s16le of samples `[from, to)` counted from `originMs`: a beep at each full second, or silence. */
 export function beepSamples(originMs: number, from: number, to: number, audible: boolean): Buffer {
   const pcm = Buffer.alloc((to - from) * 4)

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
-import { AUDIO_RATE, beepSamples } from './beep-track.ts'
+import { AUDIO_RATE, beepSamples, isInBeep } from './beep-track.ts'
 import type { SimulatorClock } from './clock.ts'
 import { createPicture } from './picture.ts'
 import { PID } from './ts-tables.ts'
@@ -108,6 +108,7 @@ function startFeed(options: WriterOptions, child: ChildProcess, onFrozen: () => 
   let { source } = options
   let frame = 0
   let sample = 0
+  let isAudible = false
 
   function tick(): void {
     const elapsedMs = clock.now() - startedAtMs
@@ -119,7 +120,8 @@ function startFeed(options: WriterOptions, child: ChildProcess, onFrozen: () => 
       video?.write(sourceId === undefined ? picture.black() : picture.draw({ ...moment, sourceId }))
     }
     const samplesDue = Math.floor((frame * AUDIO_RATE) / fps)
-    if (audio && samplesDue > sample) audio.write(beepSamples(startedAtMs, sample, samplesDue, source.beeps))
+    isAudible = source.beeps && (isAudible || !isInBeep(startedAtMs, sample))
+    if (audio && samplesDue > sample) audio.write(beepSamples(startedAtMs, sample, samplesDue, isAudible))
     sample = samplesDue
     cancel = clock.after(startedAtMs + (frame * 1000) / fps - clock.now(), tick)
   }
