@@ -64,6 +64,8 @@ export async function startService(config: Config, overrides: Overrides): Promis
     const watcher = await watchBuffers(deps, listener, reached, shutdown)
     const forget = (sessionId: string) => watcher.forget(sessionId)
     const retention = { ...deps, forget, reached }
+    // Once the jobs have ended.
+    shutdown.add('watcher', () => deps.clipWriter.stop())
     const jobs = await startJobs({ ...logAs(deps, 'job'), pool, connectionString }, jobTable(deps, retention))
     shutdown.add('work', () => jobs.stop())
     const schedules = createSchedules(deps, retention, () => watcher.scan())

@@ -1,4 +1,3 @@
-import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClipWithFile } from '../clip/clip.repo.ts'
 import type { Db } from '../db/connect.ts'
@@ -7,7 +6,6 @@ import { cutClip, type ClipCut } from '../media/clip-cut.ts'
 import type { Span } from '../media/cut-video.ts'
 import { buildMp4, type Mp4File } from '../media/mp4-file.ts'
 import { placeSegments } from '../media/timeline.ts'
-import { bufferPathOf } from '../segment/buffer-path.ts'
 import { listPinnedSegments } from './load-timeline.ts'
 import { createRecent, type Recent } from './recent.ts'
 
@@ -53,14 +51,6 @@ async function makeClipMedia({ db }: MediaDeps, clip: { id: string; spans: ClipS
   }))
   const cut = cutClip(spans)
   return { cut, mp4: buildMp4(cut) }
-}
-
-/** Opens sample files by their key, `<session id>/<file name>`. */
-export function openSampleIn(bufferPath: string): (key: string) => Promise<FileHandle> {
-  return async (key) => {
-    const [sessionId = '', fileName = ''] = key.split('/')
-    return open(bufferPathOf(bufferPath, sessionId, fileName), 'r')
-  }
 }
 
 /** Where a file at rest is. Its path is made of ids only, and comes from a table that checks it. */

@@ -5,12 +5,10 @@ import { findSession, listShareSpans } from '../session/session.repo.ts'
 import { unpackFrameIndex } from '../media/frame-index.ts'
 import { placeSegments, type SourceSegment, type TickRange } from '../media/timeline.ts'
 import type { SessionTimeline } from './cut-plan.ts'
+import { sampleKey } from './sample-files.ts'
 
 /** The longest that a segment can be: ten seconds, and what egress adds at a republish. */
 const LONGEST_SEGMENT_MS = 30_000
-
-/** Names a sample file to whoever opens it. */
-export const sampleKey = (sessionId: string, fileName: string) => `${sessionId}/${fileName}`
 
 /**
  * A session's segments around `[from, to)`, their rows locked against deletion until the

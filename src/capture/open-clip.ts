@@ -5,9 +5,10 @@ import type { Mp4File } from '../media/mp4-file.ts'
 import type { Tracks } from '../media/tracks.ts'
 import type { Buffers } from '../media/pump.ts'
 import { MissingSample, readFileRange, readRange } from '../media/virtual-file.ts'
-import { loadClipMedia, openSampleIn, storedPath, type ClipMediaCache, type MediaDeps } from './clip-media.ts'
+import { loadClipMedia, storedPath, type ClipMediaCache, type MediaDeps } from './clip-media.ts'
 import { readIndex } from './prove-clip-file.ts'
 import { createRecent, type Recent } from './recent.ts'
+import { openSampleIn } from './sample-files.ts'
 
 /** A clip's index, as a player needs it. */
 interface OpenIndex {

@@ -7,8 +7,7 @@ import { buildMp4 } from '../media/mp4-file.ts'
 import { placeSegments, type PlacedSegment } from '../media/timeline.ts'
 import { readRange } from '../media/virtual-file.ts'
 import { takeTurn, type Turns } from '../segment/turns.ts'
-import { openSampleIn } from './clip-media.ts'
-import { sampleKey } from './load-timeline.ts'
+import { openSampleIn, sampleKey } from './sample-files.ts'
 import type { MakeStill } from './still.ts'
 
 export interface SessionPosterDeps {

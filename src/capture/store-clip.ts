@@ -15,8 +15,9 @@ import { changeReserved, changeUsed } from '../clip/quota.ts'
 import type { Now } from '../clock.ts'
 import type { Attempt } from '../job/runner.ts'
 import { errorFields, type Log } from '../log.ts'
-import { writeVirtualFile, type Written } from '../media/write-virtual-file.ts'
-import { loadClipMedia, openSampleIn, storedPath, type ClipMediaCache, type MediaDeps } from './clip-media.ts'
+import type { Written } from '../media/write-virtual-file.ts'
+import { loadClipMedia, storedPath, type ClipMediaCache, type MediaDeps } from './clip-media.ts'
+import type { ClipWriter } from './clip-writer.ts'
 import { proveClipFile } from './prove-clip-file.ts'
 
 export interface StoreDeps extends MediaDeps {
@@ -24,6 +25,7 @@ export interface StoreDeps extends MediaDeps {
   log: Log
   storagePath: string
   mediaCache: ClipMediaCache
+  clipWriter: Pick<ClipWriter, 'write'>
 }
 
 /**
@@ -68,7 +70,7 @@ async function writeClipFile(deps: StoreDeps, clip: ClipWithFile, path: string):
   const { mp4 } = await loadClipMedia(deps, deps.mediaCache, clip)
   await mkdir(dirname(destination), { recursive: true })
   const temporary = `${destination}.tmp`
-  const written = await writeVirtualFile(mp4, temporary, openSampleIn(deps.bufferPath))
+  const written = await deps.clipWriter.write(mp4, temporary, deps.bufferPath)
   await proveClipFile(temporary, mp4)
   await rename(temporary, destination)
   await syncDirectory(dirname(destination))

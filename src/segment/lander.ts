@@ -1,5 +1,5 @@
-import { Worker } from 'node:worker_threads'
 import type { Stop } from '../job/stop.ts'
+import { createThread } from '../thread.ts'
 import { landSegment, type ClosedSegment, type LandedFile, type Reached } from './land-segment.ts'
 
 /*
@@ -16,22 +16,9 @@ export interface Lander {
 }
 
 export interface LandRequest {
-  id: number
   bufferPath: string
   sessionId: string
   closed: ClosedSegment
-}
-
-export type LandAnswer = { id: number } & (
-  { landed: LandedFile | undefined } | { error: { message: string; code: string | undefined } }
-)
-
-/** Small, so that what is garbage goes soon. */
-const LIMITS = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 64 }
-
-interface Pending {
-  resolve: (landed: LandedFile | undefined) => void
-  reject: (error: Error) => void
 }
 
 /** Without a thread, for who must know how far it came. */
@@ -42,53 +29,14 @@ export function createLanderHere(reached: Reached): Lander {
   }
 }
 
-/** Starts with the first segment, and again after a crash, which fails what was under way. */
 export function createLander(): Lander {
-  const pending = new Map<number, Pending>()
-  let worker: Worker | undefined
-  let count = 0
-
-  const lose = (lost: Worker, error: Error) => {
-    if (worker !== lost) return
-    worker = undefined
-    for (const { reject } of pending.values()) reject(error)
-    pending.clear()
-  }
-  const start = (): Worker => {
-    const started = new Worker(new URL('lander-thread.ts', import.meta.url), { resourceLimits: LIMITS })
-    started.unref()
-    started.on('message', (answer: LandAnswer) => settle(pending, answer))
-    started.on('error', (error: Error) => lose(started, error))
-    started.on('exit', () => lose(started, new Error('the landing thread ended')))
-    return started
-  }
+  const thread = createThread<LandRequest, LandedFile | undefined>(new URL('lander-thread.ts', import.meta.url))
   return {
-    async land(bufferPath, sessionId, closed) {
-      worker ??= start()
-      count += 1
-      const request: LandRequest = { id: count, bufferPath, sessionId, closed }
-      const answered = new Promise<LandedFile | undefined>((resolve, reject) => {
-        pending.set(request.id, { resolve, reject })
-      })
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
-      worker.postMessage(request)
-      return answered
-    },
-    async stop() {
-      await worker?.terminate()
-    },
+    land: async (bufferPath, sessionId, closed) => withBuffer(await thread.ask({ bufferPath, sessionId, closed })),
+    stop: thread.stop,
   }
 }
 
-function settle(pending: Map<number, Pending>, answer: LandAnswer): void {
-  const waiting = pending.get(answer.id)
-  pending.delete(answer.id)
-  if (!waiting) return
-  if ('error' in answer) waiting.reject(Object.assign(new Error(answer.error.message), { code: answer.error.code }))
-  else waiting.resolve(withBuffer(answer.landed))
-}
-
-/** Between threads a Buffer becomes the plain array that it is. */
 function withBuffer(landed: LandedFile | undefined): LandedFile | undefined {
   return landed?.frame_index ? { ...landed, frame_index: Buffer.from(landed.frame_index) } : landed
 }

@@ -1,4 +1,5 @@
 import { createClipMediaCache } from '../capture/clip-media.ts'
+import { createClipWriter } from '../capture/clip-writer.ts'
 import { createOpenIndexCache } from '../capture/open-clip.ts'
 import { createRecent } from '../capture/recent.ts'
 import { createStillMaker } from '../capture/still.ts'
@@ -35,6 +36,7 @@ export function createDeps(config: Config, db: Db, now: Now, log: Log, metrics: 
     liveConfigs: createLiveConfigs(),
     mediaCache: createClipMediaCache(),
     openCache: createOpenIndexCache(),
+    clipWriter: createClipWriter(),
     posterCache: createRecent<Buffer>(16),
     sessionPosters: new Map(),
     makeStill: createStillMaker(config.ffmpegPath),
