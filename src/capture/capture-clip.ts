@@ -56,6 +56,12 @@ export interface CaptureRequest {
   requestHash: string
 }
 
+export interface Captured {
+  id: string
+  /** For what is still to land. */
+  isWaiting: boolean
+}
+
 /** A segment lands `D + 0.67 s` after its own end (contract section 9): after `2 D` and a margin nothing more is to come. */
 const WAIT_MARGIN_MS = 3000
 
@@ -64,15 +70,15 @@ const WAIT_MARGIN_MS = 3000
  * `quota_exceeded`, `storage_full`. The same idempotency key gives the same clip, and
  * throws `idempotency_key_reused` when something else is asked for with it.
  */
-export async function captureClip(deps: CaptureDeps, request: CaptureRequest): Promise<{ id: string }> {
+export async function captureClip(deps: CaptureDeps, request: CaptureRequest): Promise<Captured> {
   for (;;) {
     const before = await findRepeated(deps.db, request)
-    if (before) return before
+    if (before) return { id: before.id, isWaiting: before.status === 'waiting' }
     await deps.assertFreeSpace()
     const id = uuidv7()
     const status = await deps.db.transaction().execute((trx) => commitCapture(deps, trx, id, request))
     if (status === 'ready') deps.metrics?.captureSettled('ready', deps.now().getTime() - request.pressedAt.getTime())
-    if (status) return { id }
+    if (status) return { id, isWaiting: status === 'waiting' }
     // Somebody took the key between the look and the commit: theirs is found now, unless it was deleted already.
   }
 }

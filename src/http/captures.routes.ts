@@ -64,9 +64,9 @@ type LimitedDeps = CaptureRoutesDeps & { limit: CaptureLimit }
 
 /** 201 with the finished clip; 202 with one that waits, if the caller does not want to, or no longer. */
 async function answerCapture(deps: LimitedDeps, req: Request, res: Response, request: CaptureRequest): Promise<void> {
-  const { id } = await commit(deps, req, res, request)
+  const { id, isWaiting } = await commit(deps, req, res, request)
   // What landed while this was committed told nobody yet that it was waited for.
-  await finishClip(deps, id, false)
+  if (isWaiting) await finishClip(deps, id, false)
   const prefer = readPrefer(req.get('prefer'))
   const waitMs = prefer.isAsync ? 0 : Math.min(prefer.waitMs ?? DEFAULT_WAIT_MS, LONGEST_WAIT_MS)
   const clip = await awaitClip(deps, id, waitMs)

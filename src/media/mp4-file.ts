@@ -28,28 +28,38 @@ export function buildMp4(cut: ClipCut): Mp4File {
   const mdat = boxes.mdatHeader(mediaBytes)
   const ftyp = boxes.ftyp('isom', 'isom', 'iso2', cut.video.inBand ? 'iso6' : 'avc1', 'mp41')
   const wide = mediaBytes + 2 ** 28 > 2 ** 32
-  const fixed = { video: videoTables(cut.video, cut.chunks), audio: cut.audio && audioTables(cut.audio, cut.chunks) }
-  // The index holds places in the file, which begin after it: its size does not depend on them.
-  const moovBytes = moov(cut, fixed, { mediaStart: 0, wide }).length
-  const mediaStart = ftyp.length + moovBytes + mdat.length
-  const head = Buffer.concat([ftyp, moov(cut, fixed, { mediaStart, wide }), mdat])
+  // The index holds places in the file, which begin after it: they are known when it has its size.
+  const { bytes: moov, places } = buildMoov(cut, wide)
+  const mediaStart = ftyp.length + moov.length + mdat.length
+  for (const place of places) tables.moveChunkOffsets(place, mediaStart, wide)
+  const head = Buffer.concat([ftyp, moov, mdat])
   const { parts, durationTicks, frameCount } = cut
   return { head, parts, size: mediaStart + mediaBytes, durationTicks, frameCount }
 }
 
-/** All tables but the chunks' places. */
-type FixedTables = { video: Buffer[]; audio: Buffer[] | null }
-
-type Places = { mediaStart: number; wide: boolean }
-
-function moov({ video, audio, chunks, durationTicks }: Tracks, fixed: FixedTables, places: Places): Buffer {
-  const videoStbl = [...fixed.video, chunkPlaces(chunks, 'video', places)]
-  const traks = [videoTrak(video, durationTicks, videoStbl)]
-  if (audio && fixed.audio) {
-    const audioStbl = [...fixed.audio, chunkPlaces(chunks, 'audio', places)]
-    traks.push(audioTrak(audio, durationTicks, audioStbl))
+/** The index, with chunks' places counted from the first byte of media, and where in it those tables are. */
+function buildMoov(
+  { video, audio, chunks, durationTicks }: Tracks,
+  wide: boolean,
+): { bytes: Buffer; places: Buffer[] } {
+  const videoPlaces = chunkPlaces(chunks, 'video', wide)
+  const tracks = [
+    { places: videoPlaces, trak: videoTrak(video, durationTicks, [...videoTables(video, chunks), videoPlaces]) },
+  ]
+  if (audio) {
+    const places = chunkPlaces(chunks, 'audio', wide)
+    tracks.push({ places, trak: audioTrak(audio, durationTicks, [...audioTables(audio, chunks), places]) })
   }
-  return boxes.box('moov', boxes.mvhd(TICKS_PER_SECOND, durationTicks, AUDIO_TRACK + 1), ...traks)
+  const mvhd = boxes.mvhd(TICKS_PER_SECOND, durationTicks, AUDIO_TRACK + 1)
+  const bytes = boxes.box('moov', mvhd, ...tracks.map(({ trak }) => trak))
+  // They are the last table of the last box of each trak.
+  let end = bytes.length
+  const places = tracks.toReversed().map((track) => {
+    const place = bytes.subarray(end - track.places.length, end)
+    end -= track.trak.length
+    return place
+  })
+  return { bytes, places }
 }
 
 function videoTables(video: VideoTrack, chunks: Chunk[]): Buffer[] {
@@ -115,9 +125,9 @@ function chunksOf(chunks: Chunk[], track: Chunk['track']): Chunk[] {
   return chunks.filter((chunk) => chunk.track === track)
 }
 
-function chunkPlaces(chunks: Chunk[], track: Chunk['track'], { mediaStart, wide }: Places): Buffer {
+function chunkPlaces(chunks: Chunk[], track: Chunk['track'], wide: boolean): Buffer {
   const offsets: number[] = []
-  let at = mediaStart
+  let at = 0
   for (const chunk of chunks) {
     if (chunk.track === track) offsets.push(at)
     at += chunk.bytes

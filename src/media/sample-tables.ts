@@ -81,6 +81,15 @@ export function chunkOffsets(offsets: number[], wide: boolean): Buffer {
   return fullBox('co64', 0, 0, uint32(offsets.length, ...halves))
 }
 
+/** Adds to every offset of such a table, in place. */
+export function moveChunkOffsets(table: Buffer, by: number, wide: boolean): void {
+  const width = wide ? 8 : 4
+  for (let at = 16; at < table.length; at += width) {
+    if (wide) table.writeBigUInt64BE(table.readBigUInt64BE(at) + BigInt(by), at)
+    else table.writeUInt32BE(table.readUInt32BE(at) + by, at)
+  }
+}
+
 /** The tables that must be there, empty. */
 export function noSamples(): Buffer[] {
   return [
