@@ -1,12 +1,15 @@
 import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { between, usageOf, type Usage } from './process-usage.ts'
 import { usualPipeline } from './usual-pipeline.ts'
 
 /*
  * What a capture is compared with, in a process of its own, which tells what that took:
- * `cp <from> <to>`, `sync <from> <to>` (and fsync), `usual <segments> <minutes> <directory>`.
+ * `cp <from> <to>`, `sync <from> <to>` (and fsync), `sum <from> <to>` (and its sha256 too), `usual <segments> <minutes> <directory>`.
  */
 
 export interface Beside extends Usage {
@@ -19,10 +22,11 @@ const [what, first = '', second = '', third = ''] = process.argv.slice(2)
 async function act(): Promise<void> {
   if (what === 'usual') return usualPipeline(first, Number(second), third)
   await run('cp', [first, second])
-  if (what !== 'sync') return
+  if (what === 'cp') return
   const handle = await open(second, 'r+')
   await handle.sync()
   await handle.close()
+  if (what === 'sum') await pipeline(createReadStream(second, { highWaterMark: 1024 * 1024 }), createHash('sha256'))
 }
 
 let peakMb = 0

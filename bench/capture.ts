@@ -43,6 +43,7 @@ try {
     ])
     rows.push([`${name}: cp`, '', '', of(sides.cp, (one) => one.ms), ...costs(sides.cp)])
     rows.push([`${name}: cp and fsync`, '', '', of(sides.sync, (one) => one.ms), ...costs(sides.sync)])
+    rows.push([`${name}: cp, fsync and sha256`, '', '', of(sides.sum, (one) => one.ms), ...costs(sides.sum)])
     const usual = of(sides.usual, (one) => one.ms)
     rows.push([`${name}: the usual pipeline`, usual, usual, usual, ...costs(sides.usual)])
     promises.push(judged(`${name}: press to ready, p95`, p95(ready), 50, 'ms'))
@@ -51,6 +52,7 @@ try {
     const ratio = (side: Beside[]) => median(rest) / median(side.map(({ ms }) => ms))
     promises.push(judged('10 min: at rest beside cp', ratio(sides.cp), 1.3, 'times'))
     promises.push(judged('10 min: at rest beside cp and fsync', ratio(sides.sync), 1.3, 'times'))
+    promises.push(judged('10 min: at rest beside cp, fsync and sha256', ratio(sides.sum), 1.3, 'times'))
   }
   const header = [
     '',
@@ -83,20 +85,22 @@ async function measurePresses(on: Stage, seconds: number): Promise<{ ready: numb
     ready.push(performance.now() - pressedAt)
     await (await fetch(clip.links.playlist)).text()
     playable.push(performance.now() - pressedAt)
+    // A press of its own: the clip before it has come to rest.
+    await on.untilStored(clip.id)
     await on.remove(clip.id)
   }
   return { ready, playable }
 }
 
-type Sides = Record<'ours' | 'cp' | 'sync' | 'usual', Beside[]>
+type Sides = Record<'ours' | 'cp' | 'sync' | 'sum' | 'usual', Beside[]>
 
 async function measureSides(on: Stage, minutes: number): Promise<Sides> {
-  const sides: Sides = { ours: [], cp: [], sync: [], usual: [] }
+  const sides: Sides = { ours: [], cp: [], sync: [], sum: [], usual: [] }
   const copy = join(on.directory, 'copy.mp4')
   for (let n = 0; n < ROUNDS; n += 1) {
     const { id, file, used } = await captureToRest(on, minutes * 60, PRESSES + n)
     sides.ours.push(used)
-    for (const side of ['cp', 'sync'] as const) {
+    for (const side of ['cp', 'sync', 'sum'] as const) {
       sides[side].push(await beside(side, file, copy))
       await rm(copy)
     }
