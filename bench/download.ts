@@ -4,7 +4,7 @@ import { Agent, get } from 'node:http'
 import { basename } from 'node:path'
 import { startStage } from './capture-stage.ts'
 import { median } from './measure.ts'
-import { between, usageOf } from './process-usage.ts'
+import { between, resetPeak, usageOf } from './process-usage.ts'
 import { GROWTH, growthRow, JUDGED, judged, report, round } from './report.ts'
 
 /*
@@ -19,6 +19,7 @@ const ROUNDS: Record<number, number> = { 1: 15, 50: 5 }
 interface Download {
   ms: number
   cpuSeconds: number
+  peakMb: number
 }
 
 const stage = await startStage(process.argv[2])
@@ -51,8 +52,11 @@ try {
         round(ms),
         round((clients * bytes) / ms / 1e3),
         round(median(runs.map((one) => one.cpuSeconds))),
+        round(Math.max(...runs.map((one) => one.peakMb))),
       ])
     }
+    const peakMb = Math.max(...ours.map((one) => one.peakMb))
+    if (clients === 50) promises.push(judged(`${name}: peak memory of the service`, peakMb, 200, 'MB'))
     const ratio = (of: (one: Download) => number) => median(ours.map(of)) / median(theirs.map(of))
     promises.push(
       judged(
@@ -68,10 +72,11 @@ try {
     round(unstored.ms),
     round(bytes / unstored.ms / 1e3),
     round(unstored.cpuSeconds),
+    round(unstored.peakMb),
   ])
   report(
     `Downloads of ${round(bytes / 1e6)} MB, medians`,
-    ['', 'all of them, ms', 'MB/s', 'CPU of the server, s'],
+    ['', 'all of them, ms', 'MB/s', 'CPU of the server, s', 'peak memory, MB'],
     rows,
   )
   report('Downloads, as promised', JUDGED, promises)
@@ -90,11 +95,13 @@ try {
 }
 
 async function measure(link: string, clients: number, pid: number | undefined): Promise<Download> {
+  await resetPeak(pid)
   const before = await usageOf(pid)
   const begin = performance.now()
   await Promise.all(Array.from({ length: clients }, () => download(link)))
   const ms = performance.now() - begin
-  return { ms, cpuSeconds: between(before, await usageOf(pid)).cpuSeconds }
+  const { cpuSeconds, peakMb } = between(before, await usageOf(pid))
+  return { ms, cpuSeconds, peakMb }
 }
 
 async function download(link: string): Promise<void> {

@@ -10,7 +10,7 @@ import { freshBuffers, type Buffers } from './pump.ts'
 import type { Part } from './tracks.ts'
 
 /** Measured: larger ones make fifty downloads at once no faster. */
-const BLOCK = 256 * 1024
+const BLOCK = 128 * 1024
 
 /** Opens the sample file of a key for reading. */
 export type OpenSample = (key: string) => Promise<FileHandle>
