@@ -4,7 +4,7 @@ const LEVEL = 12_000
 
 export const AUDIO_RATE = RATE
 
-/** Whether a beep is running then: one that is heard only from its middle on would tell a wrong second. */
+/** Whether a beep is running then: one that is heard only in part would tell a wrong second. */
 export function isInBeep(originMs: number, sample: number): boolean {
   return (originMs / 1000 + sample / RATE) % 1 < BEEP_SECONDS
 }

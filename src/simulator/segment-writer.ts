@@ -120,7 +120,7 @@ function startFeed(options: WriterOptions, child: ChildProcess, onFrozen: () => 
       video?.write(sourceId === undefined ? picture.black() : picture.draw({ ...moment, sourceId }))
     }
     const samplesDue = Math.floor((frame * AUDIO_RATE) / fps)
-    isAudible = source.beeps && (isAudible || !isInBeep(startedAtMs, sample))
+    if (!isInBeep(startedAtMs, sample)) isAudible = source.beeps
     if (audio && samplesDue > sample) audio.write(beepSamples(startedAtMs, sample, samplesDue, isAudible))
     sample = samplesDue
     cancel = clock.after(startedAtMs + (frame * 1000) / fps - clock.now(), tick)
