@@ -56,6 +56,7 @@ export async function startJobs(deps: NodeDeps, jobs: JobTable): Promise<Jobs> {
       while (!stopping) {
         const next = await startPool(deps, jobs).catch(() => undefined)
         if (next) {
+          await freeJobsOf(deps, current.poolId)
           current = next
           isRunning = true
           deps.log.info('job runner restarted')
@@ -80,7 +81,13 @@ export async function startJobs(deps: NodeDeps, jobs: JobTable): Promise<Jobs> {
   }
 }
 
-async function startPool(deps: NodeDeps, jobs: JobTable): Promise<{ runner: Runner; unlock: Stop }> {
+interface Pool {
+  poolId: string
+  runner: Runner
+  unlock: Stop
+}
+
+async function startPool(deps: NodeDeps, jobs: JobTable): Promise<Pool> {
   const events: WorkerEvents = new EventEmitter()
   const created = new Promise<string>((resolve) => {
     events.once('pool:create', ({ workerPool }) => resolve(workerPool.id))
@@ -97,12 +104,20 @@ async function startPool(deps: NodeDeps, jobs: JobTable): Promise<{ runner: Runn
     events,
     preset: { worker: END_IN_BATCHES },
   })
-  const unlock = await holdWorkerLock(deps.connectionString, await created, deps.log).catch(async (error: unknown) => {
+  const poolId = await created
+  const unlock = await holdWorkerLock(deps.connectionString, poolId, deps.log).catch(async (error: unknown) => {
     // Its jobs would be taken for a dead one's.
     await runner.stop().catch(() => undefined)
     throw error
   })
-  return { runner, unlock }
+  return { poolId, runner, unlock }
+}
+
+/** What it had when the database went away is done again at once, and what waits behind it is not held up. */
+async function freeJobsOf({ pool, log }: NodeDeps, poolId: string): Promise<void> {
+  await pool.query('select graphile_worker.force_unlock_workers($1::text[])', [[poolId]]).catch((error: unknown) => {
+    log.debug('jobs not freed yet', { poolId, ...errorFields(error) })
+  })
 }
 
 /**

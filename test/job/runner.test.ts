@@ -12,7 +12,7 @@ import { until } from '../support/until.ts'
 const LIMIT_MS = 30_000
 
 describe('a job that ends in the moment in which the database goes away', () => {
-  it('is done again when it is back, whether it succeeds or fails, and the process lives on', async () => {
+  it('is done when it is back, whether it succeeds or fails, and the process lives on', async () => {
     await Promise.all([endsAway(() => undefined), endsAway(() => new Error('it failed'))])
   }).timeout(LIMIT_MS + 10_000)
 })
@@ -37,18 +37,16 @@ async function endsAway(outcome: () => Error | undefined): Promise<void> {
     await until('the outage', async () => runs === 1 && (await pool.query('select 1').then(isDone, isAway)))
     await database.allow()
     await until(
-      'the second run',
+      'its end',
       async () => {
         await freeJobsOfDeadWorkers(db).catch(() => undefined)
-        return runs > 1
+        const { rows } = await sql`select from graphile_worker.jobs`.execute(db)
+        return rows.length === 0
       },
       LIMIT_MS,
     )
-    await until('its end', async () => {
-      const { rows } = await sql`select from graphile_worker.jobs`.execute(db)
-      return rows.length === 0
-    })
-    expect(runs).to.equal(2)
+    // Once, if the database was back before the end of the first run was given up.
+    expect(runs).to.be.within(outcome() ? 2 : 1, 2)
   } finally {
     await jobs.stop()
     await db.destroy()
