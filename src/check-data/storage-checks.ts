@@ -8,8 +8,8 @@ import type { Check, CheckDeps } from './check.ts'
 /** A file that is being written, or whose row is about to be. */
 const YOUNG_MS = 3_600_000
 
-/** As `store_clip` names them: `<user id hash>/<clip id>.mp4`, and `.tmp` behind it on the way; posters beside it. */
-const CLIP_FILE = /^([0-9a-f-]{36})(\.[a-z0-9]+)+$/
+/** As `store_clip` names them: `<user id hash>/<clip id>.mp4`, and `.tmp` behind it on the way; posters beside it, `.jpg.<id>.tmp` on theirs. */
+const CLIP_FILE = /^([0-9a-f-]{36})(\.[a-z0-9-]+)+$/
 
 export const storageHasClips: Check = {
   name: 'files in the storage belong to a clip',
