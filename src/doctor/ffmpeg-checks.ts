@@ -14,7 +14,7 @@ const NEEDED: [list: string, names: string[]][] = [
   ['-protocols', ['pipe']],
 ]
 
-const TODO =
+const REMEDY =
   'install ffmpeg and name it with FFMPEG_PATH, or install with optional packages; until then there are no posters'
 
 /** The version, and that all is in it that is needed. */
@@ -22,12 +22,12 @@ export async function checkFfmpeg(path: string): Promise<Finding> {
   try {
     const { stdout } = await run(path, ['-version'], { timeout: 10_000 })
     const version = /^ffmpeg version (\S+)/.exec(stdout)?.[1]
-    if (version === undefined) return fail('ffmpeg', `${path} is no ffmpeg`, TODO)
+    if (version === undefined) return fail('ffmpeg', `${path} is no ffmpeg`, REMEDY)
     const missing = (await Promise.all(NEEDED.map((needed) => listMissing(path, needed)))).flat()
     if (missing.length === 0) return ok('ffmpeg', `${version}, with all that posters need (${path})`)
-    return fail('ffmpeg', `${version} at ${path} lacks ${missing.join(', ')}`, TODO)
+    return fail('ffmpeg', `${version} at ${path} lacks ${missing.join(', ')}`, REMEDY)
   } catch (error) {
-    return fail('ffmpeg', `${path} cannot be run: ${messageOf(error)}`, TODO)
+    return fail('ffmpeg', `${path} cannot be run: ${messageOf(error)}`, REMEDY)
   }
 }
 

@@ -9,7 +9,7 @@ import type { Mp4File } from './mp4-file.ts'
 import { freshBuffers, type Buffers } from './pump.ts'
 import type { Part } from './tracks.ts'
 
-/** Measured: larger ones make fifty downloads at once no faster. */
+/** Two of them are the memory of a download. */
 const BLOCK = 128 * 1024
 
 /** Opens the sample file of a key for reading. */
@@ -27,7 +27,7 @@ export class MissingSample extends Error {
 
 export type VirtualFile = Pick<Mp4File, 'head' | 'parts' | 'size'>
 
-/** The bytes `[start, end)` in blocks of at most 256 KiB, read into `buffers`. */
+/** The bytes `[start, end)` in blocks of at most 128 KiB, read into `buffers`. */
 export async function* readRange(
   file: VirtualFile,
   start: number,

@@ -16,7 +16,7 @@ import {
   type VirtualFile,
 } from './virtual-file.ts'
 
-/** Measured: a whole segment of 2 s of 1080p60 at once, and four of them in flight, are as fast as it gets. */
+/** A whole segment of 2 s of 1080p60 at once. */
 const BLOCK = 2 * 1024 * 1024
 const SLOTS = 4
 const SYNC_EVERY = 64 * 1024 * 1024
