@@ -5,7 +5,7 @@
  * segment in the middle is one range of one sample file.
  */
 import { readAudioConfig, silentFrame } from './aac.ts'
-import { type AudioCut, cutAudio } from './cut-audio.ts'
+import { type AudioCut, type AudioRun, cutAudio } from './cut-audio.ts'
 import { cutVideo, type Span, type VideoRun } from './cut-video.ts'
 import { type FrameIndex, videoBytes } from './frame-index.ts'
 import { readPictureSize } from './sps.ts'
@@ -30,9 +30,9 @@ export function cutClip(spans: Span[]): ClipCut {
   const samples = { sizes: new Uint32Array(video.dts.length), keys: [] as number[] }
   let sample = 0
   for (const run of video.runs) {
-    addAudioUpTo(layout, (slot) => isBefore(audio!, slot, run))
+    addAudioUpTo(layout, (sound) => isBefore(sound, run))
     sample = addVideo(layout, samples, run, sample, config.inBand)
-    addAudioUpTo(layout, (slot) => isOf(audio!, slot, run))
+    addAudioUpTo(layout, (sound) => isOf(sound, run))
   }
   addAudioUpTo(layout, () => true)
   const { dts, pts, lastDuration, edit, durationTicks, frameCount } = video
@@ -53,12 +53,14 @@ type Layout = {
   audio: AudioCut | null
   audioSizes: Uint32Array
   silence: Buffer
-  slot: number
+  /** How many runs of sound, and how many frames, have their place. */
+  runs: number
+  frames: number
 }
 
 function startLayout(audio: AudioCut | null): Layout {
   const silence = silentFrame((audio && readAudioConfig(audio.config)?.channels) ?? 2)
-  return { chunks: [], parts: [], audio, audioSizes: new Uint32Array(audio?.frames.length ?? 0), silence, slot: 0 }
+  return { chunks: [], parts: [], audio, audioSizes: new Uint32Array(audio?.count ?? 0), silence, runs: 0, frames: 0 }
 }
 
 /** One sample entry serves all: two of them brought Chromium down. */
@@ -73,35 +75,45 @@ function videoConfig(runs: VideoRun[]): VideoConfig {
 function addVideo(
   layout: Layout,
   samples: { sizes: Uint32Array; keys: number[] },
-  { segment, first, last }: VideoRun,
+  run: VideoRun,
   at: number,
   inBand: boolean,
 ): number {
-  const { video, sps, pps } = segment.frameIndex
-  const sets = inBand ? Buffer.concat([withLength(sps), withLength(pps)]) : null
-  const keys = new Set(video.keys)
-  let offset = 0
-  for (let i = 0; i < first; i += 1) offset += video.sizes[i]!
-  let begin = offset
-  let bytes = 0
-  for (let i = first; i <= last; i += 1) {
-    let size = video.sizes[i]!
-    if (keys.has(i)) {
-      samples.keys.push(at + i - first)
-      if (sets) {
-        addRange(layout.parts, segment.key, begin, offset)
-        addBytes(layout.parts, sets)
-        begin = offset
-        size += sets.length
-      }
-    }
-    samples.sizes[at + i - first] = size
-    bytes += size
-    offset += video.sizes[i]!
+  const { segment, first, last } = run
+  const { sizes, keys } = segment.frameIndex.video
+  const begin = sum(sizes, 0, first)
+  const shown = keys.filter((key) => first <= key && key <= last)
+  const sets = inBand ? addWithSets(layout, run, begin, shown) : 0
+  const bytes = sum(sizes, first, last + 1)
+  if (!inBand) addRange(layout.parts, segment.key, begin, begin + bytes)
+  samples.sizes.set(sizes.subarray(first, last + 1), at)
+  for (const key of shown) {
+    samples.keys.push(at + key - first)
+    samples.sizes[at + key - first]! += sets
   }
-  addRange(layout.parts, segment.key, begin, offset)
-  layout.chunks.push({ track: 'video', samples: last - first + 1, bytes })
+  layout.chunks.push({ track: 'video', samples: last - first + 1, bytes: bytes + sets * shown.length })
   return at + last - first + 1
+}
+
+/** Puts the parameter sets in front of each keyframe; tells how many bytes they are. */
+function addWithSets({ parts }: Layout, { segment, first, last }: VideoRun, begin: number, keys: number[]): number {
+  const { video, sps, pps } = segment.frameIndex
+  const sets = Buffer.concat([withLength(sps), withLength(pps)])
+  let at = begin
+  for (const [i, key] of keys.entries()) {
+    const from = at
+    at += sum(video.sizes, i === 0 ? first : keys[i - 1]!, key)
+    addRange(parts, segment.key, from, at)
+    addBytes(parts, sets)
+  }
+  addRange(parts, segment.key, at, at + sum(video.sizes, keys.at(-1) ?? first, last + 1))
+  return sets.length
+}
+
+function sum(sizes: Uint32Array, from: number, to: number): number {
+  let total = 0
+  for (let i = from; i < to; i += 1) total += sizes[i]!
+  return total
 }
 
 function withLength(nal: Buffer): Buffer {
@@ -111,47 +123,44 @@ function withLength(nal: Buffer): Buffer {
 }
 
 /** Lays out the sound that comes next, as one chunk, as long as `wanted` says so; silence stays with what surrounds it. */
-function addAudioUpTo(layout: Layout, wanted: (slot: number) => boolean): void {
-  const { audio } = layout
+function addAudioUpTo(layout: Layout, wanted: (run: AudioRun) => boolean): void {
+  const { audio, audioSizes } = layout
   if (!audio) return
-  const firstSlot = layout.slot
+  const firstFrame = layout.frames
   let bytes = 0
-  let segment: PlacedSegment | null = null
-  let offset = 0
-  let frame = -1
-  for (; layout.slot < audio.frames.length && wanted(layout.slot); layout.slot += 1) {
-    const source = audio.segments[layout.slot]
-    const size = source ? source.frameIndex.audio!.sizes[audio.frames[layout.slot]!]! : layout.silence.length
-    if (source) {
-      const number = audio.frames[layout.slot]!
-      if (source !== segment || number !== frame + 1) offset = audioOffset(source, number)
-      addRange(layout.parts, source.key, offset, offset + size)
-      segment = source
-      frame = number
-      offset += size
-    } else addBytes(layout.parts, layout.silence)
-    layout.audioSizes[layout.slot] = size
-    bytes += size
+  for (; layout.runs < audio.runs.length; layout.runs += 1) {
+    const run = audio.runs[layout.runs]!
+    if (!wanted(run)) break
+    if (run.segment) audioSizes.set(addSound(layout.parts, run.segment, run), layout.frames)
+    else audioSizes.fill(addSilence(layout, run.count), layout.frames, layout.frames + run.count)
+    bytes += sum(audioSizes, layout.frames, layout.frames + run.count)
+    layout.frames += run.count
   }
-  const samples = layout.slot - firstSlot
+  const samples = layout.frames - firstFrame
   if (samples > 0) layout.chunks.push({ track: 'audio', samples, bytes })
 }
 
-function audioOffset({ frameIndex }: PlacedSegment, frame: number): number {
-  let offset = videoBytes(frameIndex)
-  for (let i = 0; i < frame; i += 1) offset += frameIndex.audio!.sizes[i]!
-  return offset
+/** Gives the frames' sizes. */
+function addSound(parts: Part[], { key, frameIndex }: PlacedSegment, { first, count }: AudioRun): Uint32Array {
+  const { sizes } = frameIndex.audio!
+  const begin = videoBytes(frameIndex) + sum(sizes, 0, first)
+  addRange(parts, key, begin, begin + sum(sizes, first, first + count))
+  return sizes.subarray(first, first + count)
 }
 
-function isBefore(audio: AudioCut, slot: number, run: VideoRun): boolean {
-  const segment = audio.segments[slot]
-  if (audio.spans[slot]! !== run.span) return audio.spans[slot]! < run.span
+/** Gives the size of each frame. */
+function addSilence({ parts, silence }: Layout, count: number): number {
+  for (let i = 0; i < count; i += 1) addBytes(parts, silence)
+  return silence.length
+}
+
+function isBefore({ span, segment }: AudioRun, run: VideoRun): boolean {
+  if (span !== run.span) return span < run.span
   return segment ? segment.sequence < run.segment.sequence : false
 }
 
-function isOf(audio: AudioCut, slot: number, run: VideoRun): boolean {
-  const segment = audio.segments[slot]
-  return run.span === audio.spans[slot] && (!segment || segment.sequence <= run.segment.sequence)
+function isOf({ span, segment }: AudioRun, run: VideoRun): boolean {
+  return run.span === span && (!segment || segment.sequence <= run.segment.sequence)
 }
 
 /** A long silence is many equal frames: they are collected and joined by the writer. */

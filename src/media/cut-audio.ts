@@ -16,13 +16,15 @@ const PRE_ROLL = 2
 
 export type AudioCut = {
   config: number
-  /** For each frame of the clip: the segment it comes from, null for silence, and its number there. */
-  segments: (PlacedSegment | null)[]
-  frames: Int32Array
-  /** The span that each frame belongs to. */
-  spans: Uint32Array
+  /** One after the other from the clip's first frame to its last. */
+  runs: AudioRun[]
+  /** How many frames that are. */
+  count: number
   edit: Edit
 }
+
+/** Frames that follow each other in a segment from `first` on, or that many of silence. */
+export type AudioRun = { span: number; segment: PlacedSegment | null; first: number; count: number }
 
 /** `ranges` are the spans as cut: see `VideoCut`. Null when nothing of them has sound. */
 export function cutAudio(spans: Span[], ranges: TickRange[]): AudioCut | null {
@@ -30,29 +32,29 @@ export function cutAudio(spans: Span[], ranges: TickRange[]): AudioCut | null {
   const sampleRate = config === null ? undefined : readAudioConfig(config)?.sampleRate
   if (config === null || sampleRate === undefined) return null
   const frameTicks = (FRAME_SAMPLES * 90000) / sampleRate
-  const sources = spans.map((span, i) => collectFrames(span.segments, config, ranges[i]!, frameTicks))
+  const sources = spans.map((span, i) => collectStretches(span.segments, config, ranges[i]!, frameTicks))
   const grid = startGrid(sources[0]!, ranges[0]!, frameTicks)
 
   const duration = ranges.reduce((sum, range) => sum + range.toTicks - range.fromTicks, 0)
   const count = Math.ceil((grid.lead + duration) / frameTicks - 1e-9)
-  const cut = { segments: Array.from<PlacedSegment | null>({ length: count }).fill(null) }
-  const filled = { ...cut, frames: new Int32Array(count), spans: new Uint32Array(count) }
+  const runs: AudioRun[] = []
   let slot = 0
   let start = 0
   for (const [i, { fromTicks, toTicks }] of ranges.entries()) {
     start += toTicks - fromTicks
     const end = i === ranges.length - 1 ? count : Math.min(count, Math.ceil((grid.lead + start) / frameTicks))
-    const first = i === 0 ? grid.firstFrame : 0
-    const spanTime = toTicks - start - grid.lead
-    filled.spans.fill(i, slot, end)
-    fill(filled, sources[i]!, { slot, end, first, spanTime, frameTicks })
+    const next = i === 0 ? grid.first : firstOf(sources[i]!)
+    fill(runs, next, { span: i, slot, end, spanTime: toTicks - start - grid.lead, frameTicks })
     slot = Math.max(slot, end)
   }
-  return { config, ...filled, edit: { mediaTime: Math.round((grid.lead * sampleRate) / 90000), duration } }
+  return { config, runs, count, edit: { mediaTime: Math.round((grid.lead * sampleRate) / 90000), duration } }
 }
 
+/** The frames `[first, end)` of a segment, without a break among them; frame n begins at `base + n * frameTicks`. */
+type Stretch = { segment: PlacedSegment; base: number; first: number; end: number }
+
 /** The frames of one recording, in order. */
-type Source = { segments: PlacedSegment[]; frames: number[]; times: number[] }
+type Source = Stretch[]
 
 function firstConfig(spans: Span[], ranges: TickRange[]): number | null {
   for (const [i, { segments }] of spans.entries()) {
@@ -66,68 +68,100 @@ function firstConfig(spans: Span[], ranges: TickRange[]): number | null {
 }
 
 /** Frames of the configuration that the clip has: another one cannot stand in the same track. */
-function collectFrames(segments: PlacedSegment[], config: number, range: TickRange, frameTicks: number): Source {
-  const source: Source = { segments: [], frames: [], times: [] }
+function collectStretches(segments: PlacedSegment[], config: number, range: TickRange, frameTicks: number): Source {
+  const source: Source = []
   const earliest = range.fromTicks - (PRE_ROLL + 2) * frameTicks
   for (const segment of segments) {
     const audio = segment.frameIndex.audio
     if (!audio || audio.config !== config) continue
     for (const [i, anchor] of audio.anchors.entries()) {
-      const end = audio.anchors[i + 1]?.frame ?? audio.sizes.length
-      const base = segment.offset + anchor.pts
-      for (let frame = anchor.frame; frame < end; frame += 1) {
-        const time = base + (frame - anchor.frame) * frameTicks
-        if (time < earliest || time >= range.toTicks) continue
-        source.segments.push(segment)
-        source.frames.push(frame)
-        source.times.push(time)
-      }
+      const base = segment.offset + anchor.pts - anchor.frame * frameTicks
+      const until = audio.anchors[i + 1]?.frame ?? audio.sizes.length
+      const first = Math.max(anchor.frame, Math.ceil((earliest - base) / frameTicks))
+      const end = Math.min(until, Math.ceil((range.toTicks - base) / frameTicks))
+      if (first < end) source.push({ segment, base, first, end })
     }
   }
   return source
 }
 
-/**
- * Lays the clip's frame grid over the first span: its first real frame keeps its exact time. `lead` is how far the grid
- * begins before the clip, and `firstFrame` the first frame to use.
- */
-function startGrid({ times }: Source, range: TickRange, frameTicks: number): { lead: number; firstFrame: number } {
-  let first = times.findIndex((time) => time + frameTicks > range.fromTicks)
-  if (first < 0) return { lead: 0, firstFrame: times.length }
-  const late = Math.ceil((times[first]! - range.fromTicks) / frameTicks)
-  if (late > 0) return { lead: late * frameTicks - (times[first]! - range.fromTicks), firstFrame: first }
-  for (let i = 0; i < PRE_ROLL; i += 1) {
-    const follows = first > 0 && Math.abs(times[first]! - times[first - 1]! - frameTicks) < frameTicks / 2
-    if (follows) first -= 1
-  }
-  return { lead: range.fromTicks - times[first]!, firstFrame: first }
+/** A frame of a source; past its last one, `stretch` is past the last stretch. */
+type Cursor = { source: Source; stretch: number; frame: number }
+
+const firstOf = (source: Source): Cursor => ({ source, stretch: 0, frame: source[0]?.first ?? 0 })
+
+/** When the frame begins: never, past the last one. */
+function timeOf({ source, stretch, frame }: Cursor, frameTicks: number): number {
+  const at = source[stretch]
+  return at ? at.base + frame * frameTicks : Infinity
 }
 
-type Stretch = { slot: number; end: number; first: number; spanTime: number; frameTicks: number }
+function advance(cursor: Cursor, by: number): void {
+  cursor.frame += by
+  if (cursor.frame < cursor.source[cursor.stretch]!.end) return
+  cursor.stretch += 1
+  cursor.frame = cursor.source[cursor.stretch]?.first ?? 0
+}
+
+function before({ source, stretch, frame }: Cursor): Cursor | null {
+  if (frame > source[stretch]!.first) return { source, stretch, frame: frame - 1 }
+  const previous = source[stretch - 1]
+  return previous ? { source, stretch: stretch - 1, frame: previous.end - 1 } : null
+}
+
+/**
+ * Lays the clip's frame grid over the first span: its first real frame keeps its exact time. `lead` is how far the grid
+ * begins before the clip, and `first` the first frame to use.
+ */
+function startGrid(source: Source, range: TickRange, frameTicks: number): { lead: number; first: Cursor } {
+  let first = firstOf(source)
+  while (timeOf(first, frameTicks) + frameTicks <= range.fromTicks) advance(first, 1)
+  const time = timeOf(first, frameTicks)
+  if (time === Infinity) return { lead: 0, first }
+  const late = Math.ceil((time - range.fromTicks) / frameTicks)
+  if (late > 0) return { lead: late * frameTicks - (time - range.fromTicks), first }
+  for (let i = 0; i < PRE_ROLL; i += 1) {
+    const earlier = before(first)
+    const step = earlier ? timeOf(first, frameTicks) - timeOf(earlier, frameTicks) : Infinity
+    if (earlier && Math.abs(step - frameTicks) < frameTicks / 2) first = earlier
+  }
+  return { lead: range.fromTicks - timeOf(first, frameTicks), first }
+}
+
+type Slots = { span: number; slot: number; end: number; spanTime: number; frameTicks: number }
 
 /**
  * Fills the slots of one span. A frame follows its predecessor as long as it is less than half a frame off its place,
- * counted from where the run began; else the run ends, and the next begins with whatever frame is nearest.
+ * counted from where the run began; else the run ends, and the next begins with whatever frame is nearest. Within a
+ * stretch frames keep their distance from their slots, so it is taken as a whole.
  */
-function fill(
-  cut: { segments: (PlacedSegment | null)[]; frames: Int32Array },
-  { segments, frames, times }: Source,
-  { slot, end, first, spanTime, frameTicks }: Stretch,
-): void {
-  let next = first
+function fill(runs: AudioRun[], next: Cursor, { span, slot, end, spanTime, frameTicks }: Slots): void {
   let phase = 0
   let running = false
-  for (let i = slot; i < end; i += 1) {
+  for (let i = slot; i < end;) {
     const time = i * frameTicks + spanTime
-    if (running && Math.abs((times[next] ?? Infinity) - time - phase) > frameTicks / 2) running = false
+    if (running && Math.abs(timeOf(next, frameTicks) - time - phase) > frameTicks / 2) running = false
     if (!running) {
-      while (next < times.length && times[next]! < time - frameTicks / 2) next += 1
-      if (next >= times.length || times[next]! > time + frameTicks / 2) continue
-      phase = times[next]! - time
+      while (timeOf(next, frameTicks) < time - frameTicks / 2) advance(next, 1)
+      const begins = timeOf(next, frameTicks)
+      if (begins > time + frameTicks / 2) {
+        addSilence(runs, span)
+        i += 1
+        continue
+      }
+      phase = begins - time
       running = true
     }
-    cut.segments[i] = segments[next]!
-    cut.frames[i] = frames[next]!
-    next += 1
+    const { segment, end: stretchEnd } = next.source[next.stretch]!
+    const count = Math.min(stretchEnd - next.frame, end - i)
+    runs.push({ span, segment, first: next.frame, count })
+    advance(next, count)
+    i += count
   }
+}
+
+function addSilence(runs: AudioRun[], span: number): void {
+  const last = runs.at(-1)
+  if (last && last.segment === null && last.span === span) last.count += 1
+  else runs.push({ span, segment: null, first: 0, count: 1 })
 }

@@ -94,7 +94,8 @@ export function clipFragments(tracks: Tracks): ClipFragments {
     const head = withMdat(moof(number + 1, runs), group.length)
     return { head, offset: group.offset, length: group.length, durationTicks: durations[number]! }
   }
-  const firstEnd = times.pts.reduce((next, pts) => (pts > BASE_TICKS && pts < next ? pts : next), Infinity)
+  let firstEnd = Infinity
+  for (const pts of times.pts) if (pts > BASE_TICKS && pts < firstEnd) firstEnd = pts
   const firstTicks = Math.min(firstEnd - BASE_TICKS, tracks.durationTicks)
   const startTicks = starts[0] === 0 ? 0 : firstTicks * INTO_FIRST_PICTURE - starts[0]!
   return { durations, startOffsetSeconds: startTicks / 90000, fragment }
@@ -132,7 +133,7 @@ type Times = { dts: Float64Array; pts: Float64Array; end: number }
 /** Times with the clip's begin at `BASE_TICKS`, and the pictures before it right in front of it. */
 function shownTimes({ dts, pts, edit, lastDuration }: VideoTrack): Times {
   const shift = BASE_TICKS - edit.mediaTime
-  const times = { dts: dts.map((time) => time + shift), pts: pts.map((time) => time + shift) }
+  const times = { dts: shifted(dts, shift), pts: shifted(pts, shift) }
   const end = times.dts.at(-1)! + lastDuration
   const lead: number[] = []
   for (let i = 0; i < pts.length; i += 1) if (pts[i]! < edit.mediaTime) lead.push(i)
@@ -143,6 +144,12 @@ function shownTimes({ dts, pts, edit, lastDuration }: VideoTrack): Times {
   const delay = times.pts[0]! - times.dts[0]!
   for (let i = 0; i < times.dts.length; i += 1) times.dts[i] = times.dts[i]! + delay
   return { ...times, end: end + delay }
+}
+
+function shifted(times: Float64Array, by: number): Float64Array {
+  const moved = new Float64Array(times.length)
+  for (let i = 0; i < times.length; i += 1) moved[i] = times[i]! + by
+  return moved
 }
 
 function videoRun(

@@ -4,12 +4,19 @@ const IDENTITY_MATRIX = [0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000]
 
 /** 4.2: size, type, content. */
 export function box(type: string, ...content: Buffer[]): Buffer {
+  return Buffer.concat(container(type, ...content))
+}
+
+/** A box of boxes, in pieces: large tables are copied once, when all is joined. */
+export function container(type: string, ...content: Buffer[]): Buffer[] {
   const header = Buffer.alloc(8)
-  let size = 8
-  for (const part of content) size += part.length
-  header.writeUInt32BE(size)
+  header.writeUInt32BE(header.length + bytesOf(content))
   header.write(type, 4, 'latin1')
-  return Buffer.concat([header, ...content], size)
+  return [header, ...content]
+}
+
+export function bytesOf(pieces: Buffer[]): number {
+  return pieces.reduce((sum, piece) => sum + piece.length, 0)
 }
 
 export function fullBox(type: string, version: number, flags: number, ...content: Buffer[]): Buffer {

@@ -28,38 +28,29 @@ export function buildMp4(cut: ClipCut): Mp4File {
   const mdat = boxes.mdatHeader(mediaBytes)
   const ftyp = boxes.ftyp('isom', 'isom', 'iso2', cut.video.inBand ? 'iso6' : 'avc1', 'mp41')
   const wide = mediaBytes + 2 ** 28 > 2 ** 32
+  const { moov, places } = buildMoov(cut, wide)
   // The index holds places in the file, which begin after it: they are known when it has its size.
-  const { bytes: moov, places } = buildMoov(cut, wide)
-  const mediaStart = ftyp.length + moov.length + mdat.length
+  const mediaStart = ftyp.length + boxes.bytesOf(moov) + mdat.length
   for (const place of places) tables.moveChunkOffsets(place, mediaStart, wide)
-  const head = Buffer.concat([ftyp, moov, mdat])
+  const head = Buffer.concat([ftyp, ...moov, mdat])
   const { parts, durationTicks, frameCount } = cut
   return { head, parts, size: mediaStart + mediaBytes, durationTicks, frameCount }
 }
 
-/** The index, with chunks' places counted from the first byte of media, and where in it those tables are. */
+/** The index in pieces, and which of them are the chunks' places, counted from the first byte of media. */
 function buildMoov(
   { video, audio, chunks, durationTicks }: Tracks,
   wide: boolean,
-): { bytes: Buffer; places: Buffer[] } {
-  const videoPlaces = chunkPlaces(chunks, 'video', wide)
-  const tracks = [
-    { places: videoPlaces, trak: videoTrak(video, durationTicks, [...videoTables(video, chunks), videoPlaces]) },
-  ]
+): { moov: Buffer[]; places: Buffer[] } {
+  const places = [chunkPlaces(chunks, 'video', wide)]
+  const traks = videoTrak(video, durationTicks, [...videoTables(video, chunks), ...places])
   if (audio) {
-    const places = chunkPlaces(chunks, 'audio', wide)
-    tracks.push({ places, trak: audioTrak(audio, durationTicks, [...audioTables(audio, chunks), places]) })
+    const place = chunkPlaces(chunks, 'audio', wide)
+    traks.push(...audioTrak(audio, durationTicks, [...audioTables(audio, chunks), place]))
+    places.push(place)
   }
   const mvhd = boxes.mvhd(TICKS_PER_SECOND, durationTicks, AUDIO_TRACK + 1)
-  const bytes = boxes.box('moov', mvhd, ...tracks.map(({ trak }) => trak))
-  // They are the last table of the last box of each trak.
-  let end = bytes.length
-  const places = tracks.toReversed().map((track) => {
-    const place = bytes.subarray(end - track.places.length, end)
-    end -= track.trak.length
-    return place
-  })
-  return { bytes, places }
+  return { moov: boxes.container('moov', mvhd, ...traks), places }
 }
 
 function videoTables(video: VideoTrack, chunks: Chunk[]): Buffer[] {
@@ -73,20 +64,20 @@ function audioTables({ config, sizes }: AudioTrack, chunks: Chunk[]): Buffer[] {
   return [boxes.stsd(audioEntry(config)), times, tables.stsc(chunksOf(chunks, 'audio')), tables.stsz(sizes)]
 }
 
-function videoTrak({ width, height, dts, lastDuration, edit }: VideoTrack, duration: number, stbl: Buffer[]): Buffer {
-  const minf = boxes.box('minf', boxes.vmhd(), boxes.dinf(), boxes.box('stbl', ...stbl))
+function videoTrak({ width, height, dts, lastDuration, edit }: VideoTrack, duration: number, stbl: Buffer[]): Buffer[] {
+  const minf = boxes.container('minf', boxes.vmhd(), boxes.dinf(), ...boxes.container('stbl', ...stbl))
   const mdhd = boxes.mdhd(TICKS_PER_SECOND, dts.at(-1)! + lastDuration)
   const tkhd = boxes.tkhd(VIDEO_TRACK, duration, false, width, height)
   const edts = boxes.box('edts', boxes.elst(edit.duration, edit.mediaTime))
-  return boxes.box('trak', tkhd, edts, boxes.box('mdia', mdhd, boxes.hdlr('vide'), minf))
+  return boxes.container('trak', tkhd, edts, ...boxes.container('mdia', mdhd, boxes.hdlr('vide'), ...minf))
 }
 
-function audioTrak({ config, sizes, edit }: AudioTrack, duration: number, stbl: Buffer[]): Buffer {
-  const minf = boxes.box('minf', boxes.smhd(), boxes.dinf(), boxes.box('stbl', ...stbl))
+function audioTrak({ config, sizes, edit }: AudioTrack, duration: number, stbl: Buffer[]): Buffer[] {
+  const minf = boxes.container('minf', boxes.smhd(), boxes.dinf(), ...boxes.container('stbl', ...stbl))
   const mdhd = boxes.mdhd(sampleRateOf(config), sizes.length * FRAME_SAMPLES)
   const tkhd = boxes.tkhd(AUDIO_TRACK, duration, true, 0, 0)
   const edts = boxes.box('edts', boxes.elst(edit.duration, edit.mediaTime))
-  return boxes.box('trak', tkhd, edts, boxes.box('mdia', mdhd, boxes.hdlr('soun'), minf))
+  return boxes.container('trak', tkhd, edts, ...boxes.container('mdia', mdhd, boxes.hdlr('soun'), ...minf))
 }
 
 /** 8.8.1: an index without samples, for fragments that bring their own. */

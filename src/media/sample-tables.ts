@@ -5,12 +5,10 @@ import type { Chunk } from './tracks.ts'
 /** 8.6.1.2, from the steps of decode times; runs of equal ones are one entry. */
 export function stts(dts: Float64Array, lastDuration: number): Buffer {
   const last = dts.length - 1
-  return fullBox(
-    'stts',
-    0,
-    0,
-    runs(dts.length, (i) => (i === last ? lastDuration : dts[i + 1]! - dts[i]!)),
-  )
+  const steps = new Int32Array(dts.length)
+  for (let i = 0; i < last; i += 1) steps[i] = dts[i + 1]! - dts[i]!
+  steps[last] = lastDuration
+  return fullBox('stts', 0, 0, runs(steps))
 }
 
 export function evenStts(count: number, duration: number): Buffer {
@@ -19,37 +17,36 @@ export function evenStts(count: number, duration: number): Buffer {
 
 /** 8.6.1.3; version 1 only if a picture is shown before it is decoded. None if every offset is 0. */
 export function ctts(dts: Float64Array, pts: Float64Array): Buffer[] {
+  const offsets = new Int32Array(dts.length)
   let least = 0
   let most = 0
   for (let i = 0; i < dts.length; i += 1) {
-    least = Math.min(least, pts[i]! - dts[i]!)
-    most = Math.max(most, pts[i]! - dts[i]!)
+    const offset = pts[i]! - dts[i]!
+    offsets[i] = offset
+    if (offset < least) least = offset
+    if (offset > most) most = offset
   }
-  if (least === 0 && most === 0) return []
-  return [
-    fullBox(
-      'ctts',
-      least < 0 ? 1 : 0,
-      0,
-      runs(dts.length, (i) => pts[i]! - dts[i]!),
-    ),
-  ]
+  return least === 0 && most === 0 ? [] : [fullBox('ctts', least < 0 ? 1 : 0, 0, runs(offsets))]
 }
 
-/** `[count, value]` for each run of equal values, as `stts` and `ctts` have them. */
-function runs(length: number, valueAt: (i: number) => number): Buffer {
-  const bytes = Buffer.allocUnsafe(4 + length * 8)
-  let entries = 0
-  for (let i = 0, count = 1; i < length; i += 1, count += 1) {
-    const value = valueAt(i)
-    if (i + 1 < length && valueAt(i + 1) === value) continue
-    bytes.writeUInt32BE(count, 4 + entries * 8)
-    bytes.writeInt32BE(value | 0, 8 + entries * 8)
-    entries += 1
+/** How many there are, and `[count, value]` for each run of equal values, as `stts` and `ctts` have them. */
+function runs(values: Int32Array): Buffer {
+  const table = new Int32Array(1 + 2 * values.length)
+  let at = 1
+  for (let i = 0, count = 1; i < values.length; i += 1, count += 1) {
+    if (i + 1 < values.length && values[i + 1] === values[i]) continue
+    table[at] = count
+    table[at + 1] = values[i]!
+    at += 2
     count = 0
   }
-  bytes.writeUInt32BE(entries)
-  return bytes.subarray(0, 4 + entries * 8)
+  table[0] = (at - 1) / 2
+  return bigEndian(table, at)
+}
+
+/** The first `count` numbers, as every number in an MP4 is; in place. */
+function bigEndian({ buffer, byteOffset }: Int32Array | Uint32Array, count: number): Buffer {
+  return Buffer.from(buffer, byteOffset, count * 4).swap32()
 }
 
 /** 8.6.2 */
@@ -59,8 +56,7 @@ export function stss(keys: number[]): Buffer {
 
 /** 8.7.3.2 */
 export function stsz(sizes: Uint32Array): Buffer {
-  const table = Buffer.from(sizes.buffer, sizes.byteOffset, sizes.byteLength)
-  return fullBox('stsz', 0, 0, uint32(0, sizes.length), Buffer.from(table).swap32())
+  return fullBox('stsz', 0, 0, uint32(0, sizes.length), bigEndian(sizes.slice(), sizes.length))
 }
 
 /** 8.7.4: one entry whenever the number of samples in a chunk changes. */

@@ -25,6 +25,21 @@ export function putBytes(out: number[], bytes: Uint8Array): void {
 }
 
 export function takeVarint(reader: Reader): number {
+  const { bytes, at } = reader
+  // Nearly all are of one byte or two: a clip of ten minutes has a hundred thousand of them.
+  if (at + 1 < bytes.length) {
+    const first = bytes[at]!
+    reader.at = at + 1
+    if (first < 128) return first
+    const second = bytes[at + 1]!
+    reader.at = at + 2
+    if (second < 128) return (first & 127) + second * 128
+    reader.at = at
+  }
+  return takeLongVarint(reader)
+}
+
+function takeLongVarint(reader: Reader): number {
   let value = 0
   let scale = 1
   for (let i = 0; i < 7; i += 1) {
