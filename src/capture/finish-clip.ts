@@ -1,4 +1,4 @@
-import { deletePins, listClipSessions, listWaitingClips, lockClip, recordPins, setClip } from '../clip/clip.repo.ts'
+import { deletePins, listClipSessions, listWaitingClips, lockClip, setClip, setPins } from '../clip/clip.repo.ts'
 import { changeReserved } from '../clip/quota.ts'
 import type { Trx } from '../db/connect.ts'
 import type { Clip } from '../db/schema.ts'
@@ -53,7 +53,7 @@ export async function finishClip(deps: CaptureDeps, clipId: string, isDue: boole
 /** What has landed so far is pinned, and plays. */
 async function growClip(trx: Trx, clip: Clip, plan: Plan | undefined): Promise<FinishOutcome> {
   if (!plan) return 'waiting'
-  await recordPins(trx, clip.id, plan.pins)
+  await setPins(trx, clip.id, plan.pins)
   const columns = planColumns(plan, clip.requested_from, clip.requested_to, true)
   await changeReserved(trx, clip.user_id, columns.reserved_bytes - clip.reserved_bytes)
   await setClip(trx, clip.id, columns)
@@ -64,7 +64,7 @@ async function settleClip(trx: Trx, clip: Clip, plan: Plan | undefined): Promise
   if (!plan) return failClip(trx, clip, 'nothing of the range was recorded')
   const columns = planColumns(plan, clip.requested_from, clip.requested_to, false)
   if (clip.is_exact && !plan.coverage.complete) return failClip(trx, clip, 'not all of the range was recorded')
-  await recordPins(trx, clip.id, plan.pins)
+  await setPins(trx, clip.id, plan.pins)
   await changeReserved(trx, clip.user_id, plan.sizeBytes - clip.reserved_bytes)
   await setClip(trx, clip.id, { ...columns, status: 'ready', size_bytes: plan.sizeBytes })
   await askToStore(trx, clip.session_id, clip.id)

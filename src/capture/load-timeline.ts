@@ -129,12 +129,12 @@ export async function listPinnedSegments(
     .innerJoin('segments', (join) =>
       join
         .onRef('segments.session_id', '=', 'clip_segments.session_id')
-        .onRef('segments.sequence', '=', 'clip_segments.sequence'),
+        .on(sql<boolean>`segments.sequence between first_sequence and last_sequence`),
     )
     .innerJoin('segment_frames', (join) =>
       join
-        .onRef('segment_frames.session_id', '=', 'clip_segments.session_id')
-        .onRef('segment_frames.sequence', '=', 'clip_segments.sequence'),
+        .onRef('segment_frames.session_id', '=', 'segments.session_id')
+        .onRef('segment_frames.sequence', '=', 'segments.sequence'),
     )
     .select(['segments.sequence', 'start_ms', 'duration_ms', 'file_name', 'frame_index'])
     .where('clip_id', '=', clipId)

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
+import type { Pin } from '../clip/clip.repo.ts'
 import type { ClipSpan, Coverage, Session } from '../db/schema.ts'
 import { cutClip } from '../media/clip-cut.ts'
 import { buildMp4 } from '../media/mp4-file.ts'
+import type { PlacedSegment } from '../media/timeline.ts'
 import type { ClipMedia } from './clip-media.ts'
 import { describeCoverage } from './coverage.ts'
 import { chooseSpans, neededSegments, type SessionTimeline } from './cut-plan.ts'
@@ -9,7 +11,7 @@ import { chooseSpans, neededSegments, type SessionTimeline } from './cut-plan.ts
 export interface Plan {
   spans: ClipSpan[]
   coverage: Coverage
-  pins: { sessionId: string; sequence: number }[]
+  pins: Pin[]
   sizeBytes: number
   media: ClipMedia
 }
@@ -26,12 +28,25 @@ export function makePlan(timelines: SessionTimeline[], from: Date, to: Date): Pl
   return {
     spans: exact.map(({ timeline, fromTicks, toTicks }) => ({ sessionId: timeline.sessionId, fromTicks, toTicks })),
     coverage: describeCoverage(timelines, from, to, exact),
-    pins: parts.flatMap(({ timeline, segments }) =>
-      segments.map(({ sequence }) => ({ sessionId: timeline.sessionId, sequence })),
-    ),
+    pins: pinsOf(parts),
     sizeBytes: mp4.size,
     media: { cut, mp4 },
   }
+}
+
+/** Runs of segments that are there: one that lands later, in a gap, is no part of the clip. */
+function pinsOf(parts: { timeline: SessionTimeline; segments: PlacedSegment[] }[]): Pin[] {
+  const pins: Pin[] = []
+  for (const sessionId of new Set(parts.map(({ timeline }) => timeline.sessionId))) {
+    const own = parts.filter(({ timeline }) => timeline.sessionId === sessionId)
+    const sequences = new Set(own.flatMap(({ segments }) => segments.map(({ sequence }) => sequence)))
+    for (const sequence of [...sequences].toSorted((a, b) => a - b)) {
+      const open = pins.at(-1)
+      if (open?.sessionId === sessionId && open.last === sequence - 1) open.last = sequence
+      else pins.push({ sessionId, first: sequence, last: sequence })
+    }
+  }
+  return pins
 }
 
 /**

@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { constants, setPriority } from 'node:os'
 import type { Readable } from 'node:stream'
 import { AppError } from '../errors.ts'
 
@@ -32,12 +33,24 @@ async function bundledFfmpeg(): Promise<string> {
   return (await import('@ffmpeg-installer/ffmpeg')).default.path
 }
 
+/** A picture can wait for everything that somebody waits for: presses, landings, downloads. */
+const LOW_PRIORITY = constants.priority.PRIORITY_LOW
+
+function yieldTo(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) setPriority(child.pid, LOW_PRIORITY)
+  } catch {
+    // It has ended already.
+  }
+}
+
 async function runFfmpeg(path: string, mp4: Readable): Promise<Buffer> {
   const child = spawn(path, ARGUMENTS, {
     stdio: ['pipe', 'pipe', 'pipe'],
     timeout: TIME_LIMIT_MS,
     killSignal: 'SIGKILL',
   })
+  yieldTo(child)
   const still: Buffer[] = []
   let size = 0
   let said = ''

@@ -67,7 +67,9 @@ export const pinnedAreThere: Check = {
     const looked = await count(db, sql`select from clip_segments`)
     const { rows } = await sql<{ pin: string }>`
       select clip_id || ' needs ' || session_id || '/' || sequence as pin
-      from clip_segments join segments using (session_id, sequence) where deleted_at is not null`.execute(db)
+      from clip_segments cross join generate_series(first_sequence, last_sequence) as sequence
+      left join segments using (session_id, sequence)
+      where segments.session_id is null or deleted_at is not null`.execute(db)
     return { looked, wrong: rows.map((row) => row.pin) }
   },
 }

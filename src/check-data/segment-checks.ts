@@ -7,7 +7,7 @@ import { listSessionsById } from '../segment/buffer.repo.ts'
 import { deleteDirectory, deleteFiles } from '../segment/delete-files.ts'
 import { absent } from '../segment/land-segment.ts'
 import { findLeftovers } from '../segment/leftovers.ts'
-import { listLive } from '../segment/segment.repo.ts'
+import { isPinned, listLive } from '../segment/segment.repo.ts'
 import type { Check, CheckDeps } from './check.ts'
 
 /** Design, rule 3: a row without `deleted_at` means that the whole file is there. */
@@ -53,9 +53,7 @@ async function isLive({ db }: CheckDeps, sessionId: string, sequence: number): P
 async function markLost({ db, now }: CheckDeps, sessionId: string, sequence: number): Promise<number> {
   const { numAffectedRows = 0n } = await sql`
     update segments set deleted_at = ${now()}
-    where session_id = ${sessionId} and sequence = ${sequence} and deleted_at is null
-      and not exists (
-        select from clip_segments as pin where pin.session_id = ${sessionId} and pin.sequence = ${sequence})
+    where session_id = ${sessionId} and sequence = ${sequence} and deleted_at is null and not ${isPinned}
     `.execute(db)
   return Number(numAffectedRows)
 }

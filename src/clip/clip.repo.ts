@@ -139,21 +139,29 @@ export async function findTwinFile(db: Db, contentKey: string): Promise<StoredFi
     .executeTakeFirst()
 }
 
+/** A run of a session's segments, the last one included. */
+export interface Pin {
+  sessionId: string
+  first: number
+  last: number
+}
+
 /** Keeps segments from being deleted while the clip needs them. */
-export async function recordPins(
-  trx: Trx,
-  clipId: string,
-  segments: { sessionId: string; sequence: number }[],
-): Promise<void> {
-  if (segments.length === 0) return
-  // As two arrays: to parse hundreds of rows of parameters takes longer than to insert them.
-  const sessionIds = segments.map(({ sessionId }) => sessionId)
-  const sequences = segments.map(({ sequence }) => sequence)
-  await sql`
-    insert into clip_segments (clip_id, session_id, sequence)
-    select ${clipId}::uuid, pin.session_id, pin.sequence
-    from unnest(${sessionIds}::uuid[], ${sequences}::integer[]) as pin (session_id, sequence)
-    on conflict do nothing`.execute(trx)
+export async function recordPins(trx: Trx, clipId: string, pins: Pin[]): Promise<void> {
+  if (pins.length === 0) return
+  const rows = pins.map(({ sessionId, first, last }) => ({
+    clip_id: clipId,
+    session_id: sessionId,
+    first_sequence: first,
+    last_sequence: last,
+  }))
+  await trx.insertInto('clip_segments').values(rows).execute()
+}
+
+/** The clip needs these now, and among them all that it needed before. */
+export async function setPins(trx: Trx, clipId: string, pins: Pin[]): Promise<void> {
+  await deletePins(trx, clipId)
+  await recordPins(trx, clipId, pins)
 }
 
 export async function deletePins(trx: Trx, clipId: string): Promise<void> {

@@ -23,21 +23,27 @@ export async function findQuota(db: Db, userId: string, defaultLimit: number): P
 
 /** Reserves room for a clip to come, atomically. Throws `quota_exceeded`, with the numbers. */
 export async function reserveQuota(trx: Trx, userId: string, bytes: number, defaultLimit: number): Promise<void> {
+  if (await takeRoom(trx, userId, bytes, defaultLimit)) return
   await trx
     .insertInto('user_quotas')
     .values({ user_id: userId, limit_bytes: null })
     .onConflict((oc) => oc.column('user_id').doNothing())
     .execute()
+  if (await takeRoom(trx, userId, bytes, defaultLimit)) return
+  const { usedBytes, limitBytes } = await findQuota(trx, userId, defaultLimit)
+  const details = { usedBytes, limitBytes, neededBytes: bytes }
+  throw new AppError('quota_exceeded', 'this clip does not fit into what is left of the quota', { details })
+}
+
+/** False when there is not so much left, or the user has no row yet. */
+async function takeRoom(trx: Trx, userId: string, bytes: number, defaultLimit: number): Promise<boolean> {
   const { numUpdatedRows } = await trx
     .updateTable('user_quotas')
     .set({ reserved_bytes: sql<number>`reserved_bytes + ${bytes}` })
     .where('user_id', '=', userId)
     .where(sql<boolean>`used_bytes + reserved_bytes + ${bytes} <= coalesce(limit_bytes, ${defaultLimit})`)
     .executeTakeFirstOrThrow()
-  if (numUpdatedRows === 1n) return
-  const { usedBytes, limitBytes } = await findQuota(trx, userId, defaultLimit)
-  const details = { usedBytes, limitBytes, neededBytes: bytes }
-  throw new AppError('quota_exceeded', 'this clip does not fit into what is left of the quota', { details })
+  return numUpdatedRows === 1n
 }
 
 /** Changes what is reserved, when a clip's size becomes known (`bytes` is the difference) or it will not need it. */

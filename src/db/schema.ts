@@ -165,8 +165,10 @@ export interface ClipSessionsTable {
   session_id: string
 }
 
+/** A pin: these segments of a session, the last one included, are not deleted while the clip needs them. */
 export interface ClipSegmentsTable extends ClipSessionsTable {
-  sequence: number
+  first_sequence: number
+  last_sequence: number
 }
 
 export interface FilesTable {

@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { sql, type RawBuilder } from 'kysely'
 import type { Db } from '../db/connect.ts'
 import { isOurId } from '../own-id.ts'
 
@@ -81,6 +81,16 @@ export async function enqueue<N extends JobName>(
   payload: JobPayloads[N],
   options: EnqueueOptions = {},
 ): Promise<void> {
+  await sql`select ${addJob(name, sessionId, payload, options)}`.execute(db)
+}
+
+/** The same as an SQL expression, for a statement that adds several. */
+export function addJob<N extends JobName>(
+  name: N,
+  sessionId: string,
+  payload: JobPayloads[N],
+  options: EnqueueOptions = {},
+): RawBuilder<unknown> {
   const runAt =
     options.inMs === undefined
       ? sql`${options.runAt ?? null}`
@@ -89,10 +99,10 @@ export async function enqueue<N extends JobName>(
   const identifier = isBound
     ? sql`coalesce((select ${jobOfNode(name, '')}::text || node from egress_sessions where id = ${sessionId}), ${name})`
     : sql`${name}`
-  await sql`select graphile_worker.add_job(
+  return sql`graphile_worker.add_job(
     ${identifier}, payload := ${JSON.stringify(payload)}::json, queue_name := ${`${QUEUE[name]}:${sessionId}`},
     run_at := ${runAt}, job_key := ${options.key ?? null}, max_attempts := ${MAX_ATTEMPTS[name]}
-  )`.execute(db)
+  )`
 }
 
 /** Takes back a job that has not begun. */

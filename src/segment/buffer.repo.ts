@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../db/connect.ts'
 import type { Session } from '../db/schema.ts'
+import { isPinned } from './segment.repo.ts'
 
 /** Sessions whose directories were found; those nobody knows are not among them. */
 export async function listSessionsById(db: Db, ids: string[]): Promise<Session[]> {
@@ -31,9 +32,7 @@ export async function listUnpinnedBuffers(db: Db, node: string): Promise<BufferS
     select session_id, sum(duration_ms) as duration_ms
     from segments join egress_sessions on egress_sessions.id = session_id
     where deleted_at is null and purged_at is null and node = ${node}
-      and not exists (
-        select from clip_segments as pin
-        where pin.session_id = segments.session_id and pin.sequence = segments.sequence)
+      and not ${isPinned}
     group by session_id`.execute(db)
   return rows.map((row) => ({ sessionId: row.session_id, durationMs: row.duration_ms }))
 }

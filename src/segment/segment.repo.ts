@@ -1,6 +1,6 @@
-import { sql, type ExpressionBuilder } from 'kysely'
+import { sql } from 'kysely'
 import type { Db } from '../db/connect.ts'
-import type { Schema, Segment } from '../db/schema.ts'
+import type { Segment } from '../db/schema.ts'
 
 /** What no segment is longer than: ten seconds, and what egress adds at a republish. Ranges are looked up by it. */
 export const LONGEST_SEGMENT_MS = 30_000
@@ -172,7 +172,7 @@ export async function setSegmentsDeleted(
       .where('deleted_at', 'is', null)
       .where('start_ms', '<', beforeMs)
       .where(sql<boolean>`start_ms + duration_ms <= ${beforeMs}`)
-      .where((eb) => eb.not(isPinned(eb)))
+      .where(sql<boolean>`not ${isPinned}`)
       .orderBy('start_ms')
       .limit(limit)
       .forUpdate()
@@ -189,7 +189,7 @@ export async function setSegmentsDeleted(
         'in',
         candidates.map((row) => row.sequence),
       )
-      .where((eb) => eb.not(isPinned(eb)))
+      .where(sql<boolean>`not ${isPinned}`)
       .returning(['sequence', 'file_name', 'duration_ms'])
       .execute()
     await trx
@@ -201,14 +201,11 @@ export async function setSegmentsDeleted(
   })
 }
 
-const isPinned = (eb: ExpressionBuilder<Schema, 'segments'>) =>
-  eb.exists(
-    eb
-      .selectFrom('clip_segments')
-      .select('clip_id')
-      .whereRef('clip_segments.session_id', '=', 'segments.session_id')
-      .whereRef('clip_segments.sequence', '=', 'segments.sequence'),
-  )
+/** Whether a clip needs the segment: of a query on `segments`. */
+export const isPinned = sql<boolean>`exists (
+  select from clip_segments as pin
+  where pin.session_id = segments.session_id
+    and segments.sequence between pin.first_sequence and pin.last_sequence)`
 
 export async function countSegments(db: Db, sessionId: string): Promise<number> {
   const { count } = await db

@@ -35,7 +35,8 @@ export interface TestBuffer {
   /** Rows and their files, made up: segments of two seconds. */
   fill(id: string, count: number, options?: { bytes?: number; isMarked?: boolean }): Promise<void>
   /** A clip that needs these. */
-  pin(id: string, sequences: number[]): Promise<string>
+  /** Of runs of segments, the last of each included. */
+  pin(id: string, runs: [first: number, last: number][]): Promise<string>
   stop(): Promise<void>
 }
 
@@ -90,7 +91,7 @@ export async function startBuffer(path?: string): Promise<TestBuffer> {
     rows: (id) => db.selectFrom('segments').selectAll().where('session_id', '=', id).orderBy('sequence').execute(),
     land: (id, name, range) => landRecording(name, directory(id), range),
     fill: (id, count, options) => fill(db, directory(id), id, count, options),
-    pin: (id, sequences) => pin(db, id, sequences),
+    pin: (id, runs) => pin(db, id, runs),
     async watch(options = {}) {
       const watcher = await startWatcher(deps, { polling: false, ...options })
       watchers.push(watcher)
@@ -181,7 +182,7 @@ async function fill(
   if (!isMarked) await db.insertInto('segment_frames').values(frames).execute()
 }
 
-async function pin(db: Db, sessionId: string, sequences: number[]): Promise<string> {
+async function pin(db: Db, sessionId: string, runs: [first: number, last: number][]): Promise<string> {
   const id = uuidv7()
   const [from, to] = [RECORDED_AT, new Date(RECORDED_AT.getTime() + 1000)]
   await sql`
@@ -189,7 +190,10 @@ async function pin(db: Db, sessionId: string, sequences: number[]): Promise<stri
       status, pressed_at, reserved_bytes, created_at, size_bytes)
     values (${id}, 'alice', ${sessionId}, ${from}, ${to}, ${from}, ${to}, '{}', '[]', 'ready', ${to}, 0, ${to}, 10)
     `.execute(db)
-  for (const sequence of sequences)
-    await db.insertInto('clip_segments').values({ clip_id: id, session_id: sessionId, sequence }).execute()
+  for (const [first_sequence, last_sequence] of runs)
+    await db
+      .insertInto('clip_segments')
+      .values({ clip_id: id, session_id: sessionId, first_sequence, last_sequence })
+      .execute()
   return id
 }

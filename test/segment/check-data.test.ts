@@ -90,7 +90,7 @@ describe('check-data', () => {
 
   it('leaves a lost segment that a clip needs for a person to see', async () => {
     const id = await addBuffer(4)
-    await buffer.pin(id, [1])
+    await buffer.pin(id, [[1, 1]])
     await rm(join(buffer.directory(id), 'seg_00001.samples'))
     expect((await check({ repair: true })).left).to.be.at.least(1)
     expect((await buffer.rows(id)).every((row) => row.deleted_at === null)).to.equal(true)
@@ -132,7 +132,7 @@ describe('check-data', () => {
     const id = await addBuffer(4)
     await addClip()
     await buffer.db.updateTable('user_quotas').set({ used_bytes: 7, reserved_bytes: 3 }).execute()
-    const clip = await buffer.pin(id, [1])
+    const clip = await buffer.pin(id, [[1, 1]])
     await buffer.db
       .updateTable('replay_clips')
       .set({ status: 'failed', size_bytes: null })
@@ -146,7 +146,7 @@ describe('check-data', () => {
 
   it('finds a clip that nobody is bringing to rest, and has it done', async () => {
     const id = await addBuffer(4)
-    await buffer.pin(id, [1])
+    await buffer.pin(id, [[1, 1]])
     expect((await check()).wrong).to.deep.equal(['ready clips have a file, or a job that makes it', '1', '0'])
     await check({ repair: true })
     expect((await check()).left).to.equal(0)

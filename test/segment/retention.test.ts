@@ -55,7 +55,7 @@ describe('retention', () => {
   it('keeps a pinned segment from age, full disk and purge, until its clip lets go', async () => {
     const id = await buffer.addSession({ ...CLOCK, ...ENDED, expires_at: RECORDED_AT })
     await buffer.fill(id, 6)
-    const clipId = await buffer.pin(id, [2, 3])
+    const clipId = await buffer.pin(id, [[2, 3]])
     await deleteOldest(buffer.deps, id, 6000, 100)
     expect(await live(id)).to.deep.equal([2, 3, 4, 5])
     expect(await purgeSession(buffer.deps, { sessionId: id })).to.equal('pinned')
