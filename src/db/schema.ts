@@ -121,7 +121,6 @@ export interface Coverage {
   gaps: { from: string; to: string; reason: GapReason }[]
   complete: boolean
   clock: ClockSource
-  /** How far these instants may be off, in ms. */
   clockErrorMs: number
 }
 
