@@ -1,7 +1,8 @@
-import { fork } from 'node:child_process'
+import { execFile, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import type { Beside } from './beside.ts'
 import { MINUTES } from './capture-material.ts'
 import { startStage, type Stage } from './capture-stage.ts'
@@ -15,8 +16,10 @@ import { GROWTH, growthRow, JUDGED, judged, report, round } from './report.ts'
  * for the last segment of a live press is not in it.
  */
 
-const PRESSES = 20
+const PRESSES = 40
 const ROUNDS = 5
+
+const run = promisify(execFile)
 
 const stage = await startStage(process.argv[2])
 try {
@@ -85,9 +88,10 @@ async function measurePresses(on: Stage, seconds: number): Promise<{ ready: numb
     ready.push(performance.now() - pressedAt)
     await (await fetch(clip.links.playlist)).text()
     playable.push(performance.now() - pressedAt)
-    // A press of its own: the clip before it has come to rest.
+    // A press of its own: the clip before it has come to rest, and so has the disk that deleted it.
     await on.untilStored(clip.id)
     await on.remove(clip.id)
+    await run('sync')
   }
   return { ready, playable }
 }

@@ -6,6 +6,7 @@ import { startService } from '../src/service.ts'
 /** The service under load, in a process of its own, which tells its parent how its event loop fares. */
 const config = parseConfig(process.env)
 const service = await startService(config, { log: createLog({ level: 'error', readable: true }) })
+await service.rehearse()
 const delay = monitorEventLoopDelay({ resolution: 1 })
 
 process.on('message', (message) => {

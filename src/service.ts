@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type pg from 'pg'
 import { finishWaitingClips } from './capture/finish-clip.ts'
+import { rehearse } from './capture/rehearse.ts'
 import { systemNow, type Now } from './clock.ts'
 import type { Config } from './config.ts'
 import { createDb, createPool, type Db } from './db/connect.ts'
@@ -47,6 +48,8 @@ export interface Service {
   readonly schedules: ScheduleRuns
   /** Adds to the metrics what node says of this process; for the one service of a process. */
   watchProcess(): void
+  /** Makes the first press as quick as the next; for a service that stays. */
+  rehearse(): Promise<void>
   stop: Stop
 }
 
@@ -72,7 +75,7 @@ export async function startService(config: Config, overrides: Overrides): Promis
     if (!overrides.withoutTicks)
       shutdown.add('work', startSchedules(logAs(deps, 'job'), scheduleTable(schedules, config.node)))
     const url = await answer(deps, { listener, watcher, jobs }, shutdown)
-    return { url, db, schedules, watchProcess: metrics.watchProcess, stop: shutdown.stop }
+    return { url, db, schedules, watchProcess: metrics.watchProcess, rehearse, stop: shutdown.stop }
   } catch (error) {
     await shutdown.stop()
     throw error
