@@ -1,12 +1,14 @@
 import { parseArgs } from 'node:util'
 import fc from 'fast-check'
+import { tableOf, writeSection } from '../bench/results.ts'
 import { startTestPostgres, stopTestPostgres } from '../test/support/database.ts'
 import { startHttpFuzz } from './http.ts'
 import { mediaTargets } from './media.ts'
 
 /*
  * `npm run fuzz -- --minutes N [--seed S]`: each target in turns, for N minutes in all.
- * A case that is found is printed with its seed, made small. Exit codes: 0 nothing was
+ * A case that is found is printed with its seed, made small; what five minutes and more looked
+ * at is written to `bench/RESULTS.md`. Exit codes: 0 nothing was
  * found, 1 something was, 2 it could not run.
  */
 
@@ -20,6 +22,8 @@ if (!(minutes > 0 && seed >= 0)) {
 }
 
 const TURN_MS = 5000
+/** What a shorter run found nothing in says little. */
+const TELLING_MINUTES = 5
 const MOST_RUNS = 1_000_000
 
 process.stdout.write(`${minutes} minutes, seed ${seed}\n`)
@@ -49,5 +53,8 @@ try {
   await http.stop()
   await stopTestPostgres()
 }
-console.table([...runs].map(([target, count]) => ({ target, runs: count, found: found.has(target) ? 1 : 0 })))
+const looked = [...runs].map(([target, count]) => ({ target, runs: count, found: found.has(target) ? 1 : 0 }))
+console.table(looked)
+if (minutes >= TELLING_MINUTES)
+  await writeSection('fuzz', [tableOf(`Damaged and strange inputs, seed ${seed}`, looked)], performance.now())
 process.exitCode = found.size === 0 ? 0 : 1

@@ -3,11 +3,13 @@ import { once } from 'node:events'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { tableOf, writeSection } from '../bench/results.ts'
 import { BREAKS, type Break } from './breaks.ts'
 
 /*
  * `npm run mutate [-- text …]`: breaks the project in a copy of it, once for each break
  * (or for those whose description holds a text), and looks whether its tests see that.
+ * A run of all of them is written to `bench/RESULTS.md`.
  * Exit codes: 0 all were caught, 1 one was not, or its place is not to be found any more.
  */
 
@@ -15,11 +17,7 @@ const ROOT = new URL('../', import.meta.url).pathname
 const COPIED = ['src', 'test', 'migrations', 'recordings', 'webhook-fixtures', 'fuzz', 'package.json', 'README.md']
 const LIMIT_MS = 180_000
 
-interface Result {
-  invariant: number
-  break: string
-  'caught by': string
-}
+type Result = Record<'invariant' | 'break' | 'caught by', string | number>
 
 const wanted = process.argv.slice(2)
 const chosen = BREAKS.filter(({ what }) => wanted.length === 0 || wanted.some((text) => what.includes(text)))
@@ -38,6 +36,7 @@ try {
   await rm(copy, { recursive: true, force: true })
 }
 console.table(results)
+if (wanted.length === 0) await writeSection('mutate', [tableOf('Breaks, and who noticed', results)], performance.now())
 
 /** The first test that fails while it is broken, or undefined. */
 async function attempt(one: Break): Promise<string | undefined> {

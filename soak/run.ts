@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { tableOf, writeSection } from '../bench/results.ts'
 import { seededRandom } from '../src/simulator/random.ts'
 import { createTrouble, makeTrouble } from './faults.ts'
 import { startGround, type Ground } from './ground.ts'
@@ -14,7 +15,8 @@ import { judge, type Verdict } from './verdict.ts'
 /*
  * `npm run soak -- --minutes N [--seed S] [--shares 20]`: the service as it is run, with
  * everything going wrong around it, in real time. Exit codes: 0 every promise was kept,
- * 1 one was broken, 2 it could not run.
+ * 1 one was broken, 2 it could not run. Half an hour and more is written to
+ * `bench/RESULTS.md`.
  */
 
 const { values } = parseArgs({
@@ -36,6 +38,9 @@ const SETTINGS = {
   REPLAY_CLEANUP_BUFFER_MINUTES: '3',
   REPLAY_GRACE_MINUTES: '1',
 }
+
+/** What is as long as this is written to `bench/RESULTS.md`. */
+const TELLING_MINUTES = 30
 
 interface Pace extends SharersPace {
   /** Between two faults. */
@@ -103,8 +108,14 @@ async function soak(on: Ground): Promise<Verdict[]> {
   told()
   await Promise.all(presses.open)
   const found = await judge({ ...deps, ground: on, recorded, sources, endedAt })
-  console.table(describeRun(presses, trouble, samples))
-  return [...found, ...judgeLeaks(samples, broken)]
+  const run = describeRun(presses, trouble, samples)
+  console.table(run)
+  const judged = [...found, ...judgeLeaks(samples, broken)]
+  if (minutes >= TELLING_MINUTES) {
+    const tables = [tableOf(`What a run was made of, seed ${seed}`, run), tableOf('Promises', judged)]
+    await writeSection('soak', tables, Date.now() - startedAt)
+  }
+  return judged
 }
 
 /** In a short run people hurry, so that it sees as much as it can, and nothing happens that takes minutes to settle. */

@@ -16,7 +16,7 @@ import type { Sources } from './sharers.ts'
 type Deps = PressDeps & { ground: Ground; recorded: Recorded; sources: Sources; endedAt: number }
 
 /** Each promise, how much of it was looked at, and how much was broken. */
-export interface Verdict {
+export type Verdict = {
   promise: string
   looked: number
   broken: number
