@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { v7 as uuidv7 } from 'uuid'
 import { listClips, type ClipQuery } from '../src/clip/clip.repo.ts'
 import type { Db } from '../src/db/connect.ts'
 import { fill, withDatabase } from './filled-database.ts'
@@ -15,9 +16,13 @@ const PER_USER = 100
 const OF_COLLECTOR = 10_000
 const QUERIES = 300
 const PAGE = 50
+const SESSION = uuidv7()
 
 await withDatabase(async (db) => {
   const sizes = [16, 4, 1].map((part) => Math.round(clips / part))
+  await sql`
+    insert into egress_sessions (id, room, user_id, quality, egress_type, status, requested_by, created_at)
+    values (${SESSION}, 'bench', 'alice', '720p', 'participant', 'active', 'webhook', now())`.execute(db)
   await addClips(db, 0, OF_COLLECTOR, 'collector')
   const [first, collector]: [number[], number[]] = [[], []]
   let rows: string[][] = []
@@ -61,7 +66,7 @@ async function addClips(db: Db, from: number, to: number, one?: string): Promise
       )
       insert into replay_clips (id, user_id, session_id, title, from_at, to_at, requested_from, requested_to, coverage,
         spans, status, size_bytes, pressed_at, reserved_bytes, file_id, created_at)
-      select id, user_id, gen_random_uuid(), 'a moment', at - interval '1 minute', at, at - interval '1 minute', at,
+      select id, user_id, ${SESSION}::uuid, 'a moment', at - interval '1 minute', at, at - interval '1 minute', at,
         '{"coveredSeconds": 60, "gaps": [], "complete": true}', '[]', 'ready', 45000000, at, 0, file_id, at
       from made`.execute(trx)
   })
@@ -72,7 +77,12 @@ async function measure(db: Db, query: () => { userId: string } & Partial<ClipQue
   const rest = { communityId: undefined, title: undefined, limit: PAGE, offset: 0, after: undefined }
   for (let n = 0; n < QUERIES; n += 1) {
     const wanted = { ...rest, ...query() }
-    times.push(await timed(() => listClips(db, wanted)))
+    times.push(
+      await timed(async () => {
+        const found = await listClips(db, wanted)
+        if (found.clips.length !== PAGE) throw new Error(`a page of ${found.clips.length} clips`)
+      }),
+    )
   }
   return times
 }
