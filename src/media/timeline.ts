@@ -114,6 +114,12 @@ function nearestTurn(ticks: number, expected: number): number {
 function usualStep(dts: Int32Array): number {
   if (dts.length < 2) return TICKS_PER_SECOND / 30
   const steps = new Int32Array(dts.length - 1)
-  for (let i = 1; i < dts.length; i += 1) steps[i - 1] = dts[i]! - dts[i - 1]!
-  return steps.toSorted()[steps.length >> 1]!
+  let asFirst = 0
+  for (let i = 1; i < dts.length; i += 1) {
+    const step = dts[i]! - dts[i - 1]!
+    steps[i - 1] = step
+    if (step === dts[1]! - dts[0]!) asFirst += 1
+  }
+  // What more than half of them are is in their middle.
+  return asFirst * 2 > steps.length ? steps[0]! : steps.toSorted()[steps.length >> 1]!
 }

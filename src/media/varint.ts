@@ -1,4 +1,7 @@
-/** Little-endian base-128 numbers, as in protocol buffers; signed ones zigzag. Values up to 2^48, so never bitwise. */
+/**
+ * Little-endian base-128 numbers, as in protocol buffers; signed ones zigzag. Values up to 2^48: only small ones are
+ * looked at bitwise.
+ */
 
 export class CorruptFrameIndex extends Error {
   override name = 'CorruptFrameIndex'
@@ -26,20 +29,25 @@ export function putBytes(out: number[], bytes: Uint8Array): void {
 
 export function takeVarint(reader: Reader): number {
   const { bytes, at } = reader
-  // Nearly all are of one byte or two: a clip of ten minutes has a hundred thousand of them.
-  if (at + 1 < bytes.length) {
-    const first = bytes[at]!
+  // Nearly all have three bytes at most: a clip of ten minutes has a hundred thousand of them.
+  if (at + 2 >= bytes.length) return takeAnyVarint(reader)
+  const first = bytes[at]!
+  if (first < 128) {
     reader.at = at + 1
-    if (first < 128) return first
-    const second = bytes[at + 1]!
-    reader.at = at + 2
-    if (second < 128) return (first & 127) + second * 128
-    reader.at = at
+    return first
   }
-  return takeLongVarint(reader)
+  const second = bytes[at + 1]!
+  if (second < 128) {
+    reader.at = at + 2
+    return (first & 127) | (second << 7)
+  }
+  const third = bytes[at + 2]!
+  if (third >= 128) return takeAnyVarint(reader)
+  reader.at = at + 3
+  return (first & 127) | ((second & 127) << 7) | (third << 14)
 }
 
-function takeLongVarint(reader: Reader): number {
+function takeAnyVarint(reader: Reader): number {
   let value = 0
   let scale = 1
   for (let i = 0; i < 7; i += 1) {
@@ -55,6 +63,7 @@ function takeLongVarint(reader: Reader): number {
 
 export function takeSigned(reader: Reader): number {
   const value = takeVarint(reader)
+  if (value <= 0x7fffffff) return (value >>> 1) ^ -(value & 1)
   return value % 2 === 1 ? -(value + 1) / 2 : value / 2
 }
 
