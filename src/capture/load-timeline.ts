@@ -17,8 +17,12 @@ const LONGEST_SEGMENT_MS = 30_000
 async function loadTimeline(trx: Trx, session: Session, from: Date, to: Date): Promise<SessionTimeline | undefined> {
   if (!session.clock_origin || !session.clock_source) return undefined
   const originMs = session.clock_origin.getTime()
-  const rows = await lockSegments(trx, session.id, from.getTime() - originMs, to.getTime() - originMs)
-  const spans = await listShareSpans(trx, session.id)
+  // The database answers the second and the third while the first is still being read here.
+  const [rows, spans, expiredMs] = await Promise.all([
+    lockSegments(trx, session.id, from.getTime() - originMs, to.getTime() - originMs),
+    listShareSpans(trx, session.id),
+    findExpiredMs(trx, session.id),
+  ])
   return {
     sessionId: session.id,
     originMs,
@@ -26,7 +30,7 @@ async function loadTimeline(trx: Trx, session: Session, from: Date, to: Date): P
     placed: placeSegments(rows.flatMap((row) => sourceSegment(session.id, row))),
     unreadable: rows.filter((row) => !row.frame_index).map(rangeOf),
     shared: spans.map((span) => ({ fromMs: span.shared_from.getTime(), toMs: span.shared_to?.getTime() })),
-    expiredBefore: (await findExpiredMs(trx, session.id)) * 90,
+    expiredBefore: expiredMs * 90,
     isGrowing: session.status !== 'ended' && session.status !== 'failed',
   }
 }
