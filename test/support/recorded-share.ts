@@ -1,5 +1,13 @@
 import { join } from 'node:path'
-import { atPath, landRecording, readCalls, readWebhooks, startTwirpStub, type RecordingName } from './recording.ts'
+import {
+  atPath,
+  landRecording,
+  readCalls,
+  readWebhooks,
+  startTwirpStub,
+  type Landing,
+  type RecordingName,
+} from './recording.ts'
 import { startTestService, type TestService, type TestServiceOptions } from './service.ts'
 import { until } from './until.ts'
 
@@ -10,7 +18,7 @@ export interface RecordedShare extends TestService {
   /** Wall clock of media time 0, as LiveKit said. */
   startedAtMs: number
   /** Lands more of the recording's segments, as egress did. */
-  land(range?: { from?: number; to?: number }): Promise<void>
+  land(landing?: Landing): Promise<void>
   /** Delivers the recorded webhooks of these names, each with the session's path in it. */
   tell(...events: string[]): Promise<void>
   /** Makes the service's clock show this instant now. */
@@ -78,7 +86,7 @@ export async function startRecordedShare(
     directory: '',
     room: ROOM,
     startedAtMs,
-    land: (range?: { from?: number; to?: number }) => landRecording(name, share.directory, range),
+    land: (landing?: Landing) => landRecording(name, share.directory, landing),
     setClock: (ms: number) => {
       test.clock.offsetMs = ms - Date.now()
     },
