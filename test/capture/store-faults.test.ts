@@ -6,11 +6,11 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import ffmpegInstaller from '@ffmpeg-installer/ffmpeg'
 import { expect } from 'chai'
-import { sql } from 'kysely'
 import { askToStore } from '../../src/capture/ask-to-store.ts'
 import { clipPath } from '../../src/clip/clip-path.ts'
 import { freeBytes } from '../../src/disk.ts'
 import { readPictureClock } from '../../src/simulator/picture-clock.ts'
+import { hurryJob } from '../support/hurry-job.ts'
 import { ROOM, startRecordedShare, USER, type RecordedShare } from '../support/recorded-share.ts'
 import { memberToken, type Answer } from '../support/service.ts'
 import { until } from '../support/until.ts'
@@ -79,17 +79,7 @@ describe('a clip that cannot come to rest', () => {
     return String(line['error'])
   }
 
-  /** Its next try is due now; `isLast`: and it is the last one. */
-  async function hurry(id: string, isLast = false): Promise<void> {
-    await until('its next try to be set', async () => {
-      const { numAffectedRows } = await sql`
-        update graphile_worker._private_jobs set run_at = now(),
-          attempts = case when ${isLast} then max_attempts - 1 else attempts end
-        where key = ${`store:${id}`} and locked_at is null and attempts between 1 and max_attempts - 1
-        `.execute(share.service.db)
-      return numAffectedRows === 1n
-    })
-  }
+  const hurry = (id: string, isLast = false) => hurryJob(share.service.db, `store:${id}`, isLast)
 
   const clocksOf = async (source: string) =>
     (await readPictureClock(ffmpegInstaller.path, source)).map(({ wallMs }) => wallMs)
