@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import ffmpegInstaller from '@ffmpeg-installer/ffmpeg'
 import { expect } from 'chai'
@@ -104,12 +104,15 @@ describe('a press', () => {
   })
 
   it('gets what has landed when its deadline comes, and is told what had not', async () => {
+    const pressedAt = performance.now()
     const { status, body } = await press(13, { lastSeconds: 6 }, { prefer: 'respond-async' })
     expect(status).to.equal(202)
     const clip = await until('the deadline', async () => {
       const found = await clipOf(body.id)
       return found.status === 'ready' && found
     })
+    // Two segments of 2 s, and 3 s.
+    expect(performance.now() - pressedAt).to.be.within(6500, 12_000)
     expect(clip.coverage).to.include({ complete: false })
     expect(clip.coverage.gaps.map((gap: { reason: string }) => gap.reason)).to.deep.equal(['not_yet'])
     expect(clip.durationSeconds).to.be.closeTo(3, 0.1)
@@ -221,7 +224,6 @@ describe('a press', () => {
     const quota = await share.call('GET', '/v1/quota', { token })
     expect(quota.body.usedBytes).to.equal(100 * sizeBytes)
     const files = await share.service.db.selectFrom('files').selectAll().execute()
-    const { stat } = await import('node:fs/promises')
     const stats = await Promise.all(files.map((file) => stat(join(share.config.storagePath, file.path))))
     expect(new Set(stats.map(({ ino }) => ino)).size).to.equal(1)
     expect(await share.service.db.selectFrom('clip_segments').selectAll().execute()).to.deep.equal([])
