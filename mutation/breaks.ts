@@ -135,6 +135,14 @@ export const BREAKS: Break[] = [
   },
   {
     invariant: 7,
+    what: "a clip's sound is 20 ms late",
+    file: 'src/media/cut-audio.ts',
+    search: 'mediaTime: Math.round((grid.lead * sampleRate) / 90000)',
+    replace: 'mediaTime: Math.max(0, Math.round((grid.lead * sampleRate) / 90000 - sampleRate / 50))',
+    tests: ['test/media/clip.test.ts'],
+  },
+  {
+    invariant: 7,
     what: 'a clip says that it covers more than it does',
     file: 'src/capture/coverage.ts',
     search: 'coveredSeconds: secondsOf(shown)',

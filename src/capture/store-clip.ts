@@ -30,9 +30,9 @@ export interface StoreDeps extends MediaDeps {
 
 /**
  * The job `store_clip`: writes the bytes that are being served to where they stay,
- * proves the file, and lets the pins go. A kill at any point leaves a temporary file that
- * the next try overwrites, or a file whose row the next try writes. After the last try
- * the clip says so; it is served from its segments all the same.
+ * proves the file, and lets the pins go. A failure leaves nothing; a kill at any point
+ * leaves a temporary file that the next try overwrites, or a file whose row the next try
+ * writes. After the last try the clip says so; it is served from its segments all the same.
  */
 export async function storeClip(deps: StoreDeps, { clipId }: { clipId: string }, attempt: Attempt): Promise<string> {
   const clip = await findClip(deps.db, clipId)
@@ -70,11 +70,17 @@ async function writeClipFile(deps: StoreDeps, clip: ClipWithFile, path: string):
   const { mp4 } = await loadClipMedia(deps, deps.mediaCache, clip)
   await mkdir(dirname(destination), { recursive: true })
   const temporary = `${destination}.tmp`
-  const written = await deps.clipWriter.write(mp4, temporary, deps.bufferPath)
-  await proveClipFile(temporary, mp4)
-  await rename(temporary, destination)
-  await syncDirectory(dirname(destination))
-  return written
+  try {
+    const written = await deps.clipWriter.write(mp4, temporary, deps.bufferPath)
+    await proveClipFile(temporary, mp4)
+    await rename(temporary, destination)
+    await syncDirectory(dirname(destination))
+    return written
+  } catch (error) {
+    // It may be what fills the disk, and the next try is a while off.
+    await rm(temporary, { force: true })
+    throw error
+  }
 }
 
 async function settle(deps: StoreDeps, clip: ClipWithFile, path: string, written: Written): Promise<string> {

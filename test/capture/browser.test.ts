@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import type { Browser } from 'playwright-core'
-import { openBrowser, openPlayer, playToEnd, seekTo, shownClock } from '../support/browser.ts'
+import { hearBeeps, openBrowser, openPlayer, playToEnd, seekTo, shownClock } from '../support/browser.ts'
 import { ROOM, startRecordedShare, USER, type RecordedShare } from '../support/recorded-share.ts'
 import { memberToken } from '../support/service.ts'
 import { until } from '../support/until.ts'
@@ -58,4 +58,26 @@ describe('a clip in Chromium', () => {
       expect(await playToEnd(page)).to.be.closeTo(seconds, 0.1)
       await page.close()
     })
+
+  it('sounds, as a file and as a playlist, when it beeped: to 20 ms', async function () {
+    this.timeout(60_000)
+    if (!browser) return
+    // The recorded sound is 42 ms behind the session clock, as it came from the publisher.
+    const recordedLagMs = 42
+    const chromium = browser
+    const hear = async (link: string) => {
+      const page = await openPlayer(chromium, share.url, link)
+      const beeps = await hearBeeps(page, 1.8)
+      await page.close()
+      return beeps.filter((at) => at > 0.1)
+    }
+    const heard = await Promise.all([hear(links.file), hear(links.playlist)])
+    for (const beeps of heard) {
+      expect(beeps).to.have.length(2)
+      for (const at of beeps) {
+        const wallMs = fromMs + at * 1000 - recordedLagMs
+        expect(wallMs - Math.round(wallMs / 1000) * 1000, `at ${at} s`).to.be.within(-20, 20)
+      }
+    }
+  })
 })

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import ffmpegInstaller from '@ffmpeg-installer/ffmpeg'
 import { expect } from 'chai'
@@ -85,13 +85,34 @@ describe('a press', () => {
     expect(frames.at(-1)?.wallMs).to.be.closeTo(share.startedAtMs + 11_900, 100)
   })
 
+  it('is answered after the seconds that it would wait for, and is finished all the same', async () => {
+    const none = await press(11.5, { lastSeconds: 6 }, { prefer: 'wait=0' })
+    expect([none.status, none.body.status]).to.deep.equal([202, 'waiting'])
+    expect(none.headers.get('preference-applied')).to.equal(null)
+    const pressedAt = performance.now()
+    const second = await press(11.6, { lastSeconds: 6 }, { prefer: 'wait=1' })
+    expect([second.status, second.body.status]).to.deep.equal([202, 'waiting'])
+    expect(performance.now() - pressedAt).to.be.within(950, 4000)
+
+    const patient = press(11.7, { lastSeconds: 6 }, { prefer: 'wait=60' })
+    await until('all three', async () => (await share.call('GET', '/v1/clips', { token })).body.total === 3)
+    await share.land({ from: 5, to: 6 })
+    const third = await patient
+    expect([third.status, third.body.status]).to.deep.equal([201, 'ready'])
+    for (const { body } of [none, second])
+      await until('the clip', async () => (await clipOf(body.id)).status === 'ready')
+  })
+
   it('gets what has landed when its deadline comes, and is told what had not', async () => {
+    const pressedAt = performance.now()
     const { status, body } = await press(13, { lastSeconds: 6 }, { prefer: 'respond-async' })
     expect(status).to.equal(202)
     const clip = await until('the deadline', async () => {
       const found = await clipOf(body.id)
       return found.status === 'ready' && found
     })
+    // Two segments of 2 s, and 3 s.
+    expect(performance.now() - pressedAt).to.be.within(6500, 12_000)
     expect(clip.coverage).to.include({ complete: false })
     expect(clip.coverage.gaps.map((gap: { reason: string }) => gap.reason)).to.deep.equal(['not_yet'])
     expect(clip.durationSeconds).to.be.closeTo(3, 0.1)
@@ -105,6 +126,9 @@ describe('a press', () => {
     const gaps = body.coverage.gaps as { reason: string }[]
     expect(gaps.at(-1)?.reason).to.equal('unshared')
     expect(body.durationSeconds).to.be.within(3, 10)
+    // Also when its deadline has not come, which is 7 s after the press.
+    const { status: accepted, body: soon } = await press(11, { lastSeconds: 6 }, { prefer: 'respond-async' })
+    expect([accepted, soon.status]).to.deep.equal([202, 'ready'])
   })
 
   it('waits no longer than its session: when that has ended, what landed is all there is', async () => {
@@ -134,6 +158,22 @@ describe('a press', () => {
     const from = new Date(share.startedAtMs + 3000)
     const kept = await press(300, { from, to: new Date(from.getTime() + 3000) }, {}, '?exact=true')
     expect(kept.status).to.equal(201)
+  })
+
+  it('with exact=true fails after its wait when something is missing, and holds on to nothing', async () => {
+    const answer = press(11.5, { lastSeconds: 6 }, {}, '?exact=true')
+    const waiting = await until('the clip', async () => {
+      const { body } = await share.call('GET', '/v1/clips', { token })
+      return body.clips[0]?.status === 'waiting' && body.clips[0]
+    })
+    await share.tell('egress_ended')
+    const { status, body } = await answer
+    expect([status, body.code, body.clipId]).to.deep.equal([422, 'range_not_recorded', waiting.id])
+    expect(body.coverage).to.include({ complete: false })
+    expect(await clipOf(waiting.id)).to.include({ status: 'failed' })
+    expect(await share.service.db.selectFrom('clip_segments').selectAll().execute()).to.deep.equal([])
+    const quota = await share.service.db.selectFrom('user_quotas').selectAll().executeTakeFirstOrThrow()
+    expect(quota).to.include({ used_bytes: 0, reserved_bytes: 0 })
   })
 
   it('can be taken back while it waits: nothing is left of it', async () => {
@@ -184,7 +224,6 @@ describe('a press', () => {
     const quota = await share.call('GET', '/v1/quota', { token })
     expect(quota.body.usedBytes).to.equal(100 * sizeBytes)
     const files = await share.service.db.selectFrom('files').selectAll().execute()
-    const { stat } = await import('node:fs/promises')
     const stats = await Promise.all(files.map((file) => stat(join(share.config.storagePath, file.path))))
     expect(new Set(stats.map(({ ino }) => ino)).size).to.equal(1)
     expect(await share.service.db.selectFrom('clip_segments').selectAll().execute()).to.deep.equal([])

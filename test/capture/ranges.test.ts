@@ -16,6 +16,15 @@ function ticksIn(list: readonly TickRange[]): Set<number> {
 const sorted = (ticks: Iterable<number>) => [...ticks].toSorted((a, b) => a - b)
 
 describe('ranges', () => {
+  it('that are empty are never among the merged, the intersected or the subtracted', () => {
+    fc.assert(
+      fc.property(ranges, ranges, (some, others) => {
+        const made = [...merge(some), ...intersect(some, others), ...subtract(some, others)]
+        expect(made.filter(({ fromTicks, toTicks }) => fromTicks >= toTicks)).to.deep.equal([])
+      }),
+    )
+  })
+
   it('when merged hold the same ticks, in order, without touching', () => {
     fc.assert(
       fc.property(ranges, (some) => {

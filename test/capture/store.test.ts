@@ -1,10 +1,12 @@
 import { mkdir, readdir, rm, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import fc from 'fast-check'
 import { createClipMediaCache } from '../../src/capture/clip-media.ts'
 import { createOpenIndexCache, openBytes } from '../../src/capture/open-clip.ts'
 import { clipPath } from '../../src/clip/clip-path.ts'
 import { findClip } from '../../src/clip/clip.repo.ts'
+import { hurryJob } from '../support/hurry-job.ts'
 import { ROOM, startRecordedShare, USER, type RecordedShare } from '../support/recorded-share.ts'
 import { memberToken } from '../support/service.ts'
 import { until } from '../support/until.ts'
@@ -61,6 +63,53 @@ describe('a clip on its way to rest', () => {
     await stored(clip.id)
     expect((await download(clip.links.file)).equals(bytes)).to.equal(true)
     expect(await share.service.db.selectFrom('clip_segments').selectAll().execute()).to.deep.equal([])
+  })
+
+  it('has the same bytes at any range before and after, for who began before too, and through restarts', async function () {
+    this.timeout(30_000)
+    const unblock = await blockWriting()
+    const { id, links, sizeBytes } = await capture()
+    const here = (link: string) => link.replace(/^http:\/\/[^/]+/, share.url)
+    const ranges = fc.sample(fc.tuple(fc.nat(sizeBytes - 1), fc.nat(sizeBytes - 1)), { numRuns: 20, seed: 5 })
+    const playlist = await (await fetch(links.playlist)).text()
+    const fragment = playlist.split('\n').find((line) => line.startsWith('fragment-1.')) ?? ''
+    const parts = [links.file as string, new URL(fragment, links.playlist).href]
+    const etags = await Promise.all(
+      parts.map(async (link) => (await fetch(link, { method: 'HEAD' })).headers.get('etag') ?? ''),
+    )
+
+    /** All of both, then in ranges, as who has the beginning asks for the rest. */
+    async function look() {
+      const seen: Buffer[] = []
+      for (const [n, link] of parts.entries()) {
+        const whole = await fetch(here(link), { headers: { 'if-none-match': '"another"' } })
+        const bytes = Buffer.from(await whole.arrayBuffer())
+        expect([whole.status, whole.headers.get('etag')]).to.deep.equal([200, etags[n]])
+        seen.push(bytes)
+        const ifRange = { 'if-range': etags[n] ?? '' }
+        for (const [a, b] of ranges) {
+          const [first, last] = [Math.min(a, b) % bytes.length, Math.max(a, b)]
+          const part = await fetch(here(link), {
+            headers: { ...ifRange, range: `bytes=${first}-${Math.max(first, last)}` },
+          })
+          expect(part.status).to.equal(206)
+          const wanted = bytes.subarray(first, Math.max(first, last) + 1)
+          expect(Buffer.from(await part.arrayBuffer()).equals(wanted), `${first} to ${last}`).to.equal(true)
+        }
+      }
+      return seen
+    }
+
+    const [file, part] = await look()
+    await share.restart()
+    expect(await clipOf(id)).to.include({ stored: false })
+    expect(await look()).to.deep.equal([file, part])
+    await unblock()
+    await hurryJob(share.service.db, `store:${id}`)
+    await stored(id)
+    expect(await look()).to.deep.equal([file, part])
+    await share.restart()
+    expect(await look()).to.deep.equal([file, part])
   })
 
   it('plays from its file alone when its segments are gone: the same playlist, the same fragments', async () => {

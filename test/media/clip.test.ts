@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import type { Span } from '../../src/media/cut-video.ts'
 import type { PlacedSegment } from '../../src/media/timeline.ts'
 import { findBreaks } from '../../src/media/timeline.ts'
-import { expectExact, makeClip, within } from './clip-fixture.ts'
+import { expectExact, expectSound, makeClip, within } from './clip-fixture.ts'
 import {
   landSegments,
   makeSegments,
@@ -13,11 +13,11 @@ import {
   TRACK_COMPOSITE,
   useDirectory,
 } from './material.ts'
-import { audioPackets, decodedFrames, type Frame, joinSegments } from './oracle.ts'
+import { audioPackets, decodedFrames, type Frame, joinSegments, soundFrames } from './oracle.ts'
 
 const SECOND = 90000
 
-type Source = Recording & { frames: Frame[]; joined: string }
+type Source = Recording & { frames: Frame[]; sound: Frame[]; joined: string }
 
 describe('a clip', () => {
   const directory = useDirectory()
@@ -30,10 +30,19 @@ describe('a clip', () => {
     synthetic = await made({ seconds: 8, fps: 60 })
   })
 
-  async function asSource(files: Buffer[], skip: number[] = []): Promise<Source> {
-    const recording = await landSegments(files, directory(), skip)
+  async function asSource(files: Buffer[]): Promise<Source> {
+    const recording = await landSegments(files, directory())
     const joined = await joinSegments(directory(), recording.ts)
-    return { ...recording, joined, frames: await decodedFrames(joined) }
+    const sound = recording.segments.some(({ frameIndex }) => frameIndex.audio) ? await soundFrames(joined) : []
+    return { ...recording, joined, sound, frames: await decodedFrames(joined) }
+  }
+
+  /** LiveKit's own segments without some of them: each begins with a keyframe, so the others show what they showed. */
+  async function participantWithout(...missing: number[]): Promise<Source> {
+    const recording = await landSegments(await readSegments(PARTICIPANT), directory(), missing)
+    const joined = await joinSegments(directory(), recording.ts)
+    const isLeft = ({ pts }: Frame) => !missing.includes(Math.floor((pts - 3600 * SECOND) / (2 * SECOND)))
+    return { ...recording, joined, sound: await soundFrames(joined), frames: participant.frames.filter(isLeft) }
   }
 
   async function made(options: Synthetic): Promise<Source> {
@@ -46,9 +55,11 @@ describe('a clip', () => {
     const step = 1500
     for (let i = -7; i <= 7; i += 1) {
       const spans = [span(synthetic.segments, key + i * step, key + 2.5 * SECOND)]
-      await expectExact(await makeClip(directory(), spans), synthetic.frames)
       const until = [span(synthetic.segments, key - SECOND, key + i * step)]
-      await expectExact(await makeClip(directory(), until), synthetic.frames)
+      for (const clip of [await makeClip(directory(), spans), await makeClip(directory(), until)]) {
+        await expectExact(clip, synthetic.frames)
+        expect(await expectSound(clip, synthetic.sound)).to.equal(0)
+      }
     }
   })
 
@@ -58,6 +69,7 @@ describe('a clip', () => {
       const clip = await makeClip(directory(), [span(synthetic.segments, fromTicks, fromTicks + 1500)])
       expect(clip.file.frameCount).to.equal(1)
       await expectExact(clip, synthetic.frames)
+      expect(await expectSound(clip, synthetic.sound)).to.equal(0)
     }
   })
 
@@ -74,6 +86,7 @@ describe('a clip', () => {
     await expectExact(clip, frames)
     const all = await makeClip(directory(), [span(segments, 0, segments.at(-1)!.toTicks)])
     await expectExact(all, frames)
+    for (const one of [clip, all]) expect(await expectSound(one, participant.sound)).to.equal(0)
   })
 
   it('reads each whole segment in its middle as one range', async () => {
@@ -112,6 +125,7 @@ describe('a clip', () => {
     const anchor = source.segments.find((segment) => segment.frameIndex.audio)!
     expect(heard).to.be.closeTo((anchor.offset + anchor.frameIndex.audio!.anchors[0]!.pts) / SECOND, 0.0001)
     expect(new Set(found.slice(0, first)).size).to.equal(1)
+    expect(await expectSound(clip, source.sound)).to.equal(first)
   })
 
   it('can begin before the first picture of a recording that begins with sound', async () => {
@@ -119,6 +133,7 @@ describe('a clip', () => {
     const clip = await makeClip(directory(), [span(source.segments, 0, 5 * SECOND)])
     expect(clip.cut.spans[0]!.fromTicks).to.equal(source.segments[0]!.fromTicks)
     await expectExact(clip, source.frames)
+    expect(await expectSound(clip, source.sound)).to.equal(0)
   })
 
   it('goes over the turn of the 33-bit clock', async () => {
@@ -132,11 +147,11 @@ describe('a clip', () => {
     const frames = await decodedFrames(clip.path)
     expect(frames.map((frame) => frame.md5)).to.deep.equal(source.frames.slice(30, 180).map((frame) => frame.md5))
     expect(frames.map((frame) => frame.pts)).to.deep.equal(frames.map((_, i) => i * 3000))
+    expect(await expectSound(clip, source.sound)).to.equal(0)
   })
 
   it('jumps over a missing segment: sound and picture together, as long as what it covers', async () => {
-    const files = await readSegments(PARTICIPANT)
-    const source = await asSource(files, [8, 9])
+    const source = await participantWithout(8, 9)
     const [gap] = findBreaks(source.segments).gaps
     expect(gap).to.deep.equal({ fromTicks: 16 * SECOND, toTicks: 20 * SECOND })
     const spans = [span(source.segments, 13 * SECOND, gap!.fromTicks), span(source.segments, gap!.toTicks, 22 * SECOND)]
@@ -150,14 +165,16 @@ describe('a clip', () => {
     expect(frames).to.deep.equal([...within(source.frames, 13 * SECOND, gap!.fromTicks), ...after])
     expect(clip.file.frameCount).to.equal(frames.length)
     expect(clip.cut.audio!.sizes.length * 1024).to.be.within(5 * 44100, 5 * 44100 + 4 * 1024)
+    expect(await expectSound(clip, source.sound)).to.equal(0)
   })
 
   it('fills a missing segment with the held picture and silence when asked to keep its time', async () => {
-    const source = await asSource(await readSegments(PARTICIPANT), [8])
+    const source = await participantWithout(8)
     const clip = await makeClip(directory(), [span(source.segments, 15 * SECOND, 19 * SECOND)])
     await expectExact(clip, source.frames)
     expect(clip.file.parts.filter((part) => 'bytes' in part)).to.have.length(1)
     expect(clip.cut.audio!.sizes.length * 1024).to.be.within(4 * 44100, 4 * 44100 + 4 * 1024)
+    expect(await expectSound(clip, source.sound)).to.be.within(85, 87)
   })
 
   it('holds a picture through a hole, also when it begins or ends inside of it', async () => {
@@ -173,6 +190,7 @@ describe('a clip', () => {
     const held = frames.findLast((frame) => frame.pts - 3600 * SECOND < hole!.fromTicks)!
     const wanted = [{ pts: 0, md5: held.md5 }, ...within(frames, 3.5 * SECOND, 5 * SECOND)]
     expect(await decodedFrames(inside.path)).to.deep.equal(wanted)
+    expect(await expectSound(inside, source.sound)).to.equal(0)
   })
 
   it('joins two recordings of different size', async () => {
@@ -200,6 +218,7 @@ describe('a clip', () => {
     const second = within(frames, 3 * SECOND, 4 * SECOND).map(({ pts, md5 }) => ({ pts: pts + 0.5 * SECOND, md5 }))
     const first = within(frames, 0.5 * SECOND, SECOND)
     expect(visible).to.deep.equal([...first, ...second])
+    expect(await expectSound(clip, synthetic.sound)).to.equal(0)
     expect(clip.file.frameCount).to.equal(shown.length)
   })
 

@@ -16,7 +16,7 @@ export function runFfmpeg(args: string[], input?: Buffer): Promise<string> {
   return new Promise((resolve, reject) => {
     const options = { maxBuffer: 2 ** 28 }
     const child = execFile(ffmpeg.path, ['-v', 'error', '-nostdin', ...args], options, (error, stdout, stderr) => {
-      if (error) reject(new Error(`${error.message}\n${stderr}`))
+      if (error || stderr !== '') reject(new Error(`${error?.message ?? 'ffmpeg complained'}\n${stderr}`))
       else resolve(stdout)
     })
     child.stdin?.on('error', () => {})

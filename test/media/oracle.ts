@@ -19,6 +19,12 @@ export async function audioPackets(path: string): Promise<string[]> {
   return parseFrames(await runFfmpeg([...args, '-f', 'framemd5', '-'])).map((frame) => frame.md5)
 }
 
+/** The AAC frames of a transport stream, each with its time. */
+export async function soundFrames(path: string): Promise<Frame[]> {
+  const args = ['-copyts', '-i', path, '-map', '0:a', '-c', 'copy', '-bsf:a', 'aac_adtstoasc']
+  return parseFrames(await runFfmpeg([...args, '-f', 'framemd5', '-']))
+}
+
 /** All segments of a recording in one file: within one egress that is how they join. */
 export async function joinSegments(directory: string, segments: Buffer[]): Promise<string> {
   const path = join(directory, `joined-${Math.random().toString(36).slice(2)}.ts`)

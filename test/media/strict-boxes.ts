@@ -33,6 +33,9 @@ export function find(boxes: Box[], path: string): Box {
 
 export type Track = {
   handler: string
+  timescale: number
+  /** Where in the media the movie begins. */
+  mediaTime: number
   samples: { offset: number; size: number; dts: number; pts: number; key: boolean }[]
 }
 
@@ -70,7 +73,8 @@ function checkTrack(trak: Box, movieDuration: number): Track {
   if (steps.some((step) => step <= 0)) throw new Error('decode times do not rise')
   if (steps.reduce((sum, step) => sum + step, 0) !== Number(mdhd.readBigUInt64BE(24))) throw new Error('mdhd is wrong')
   if (elst.readUInt32BE(4) !== 1 || Number(elst.readBigUInt64BE(8)) !== movieDuration) throw new Error('edit is wrong')
-  const mediaEnd = Number(elst.readBigUInt64BE(16)) + (movieDuration * timescale) / 90000
+  const mediaTime = Number(elst.readBigUInt64BE(16))
+  const mediaEnd = mediaTime + (movieDuration * timescale) / 90000
   const stss = stbl.children.find((box) => box.type === 'stss')
   const keys = stss ? new Set(table(stss.body, 4, 1).map(([key]) => key! - 1)) : null
   const places = samplePlaces(stbl, sizes.flat())
@@ -82,7 +86,7 @@ function checkTrack(trak: Box, movieDuration: number): Track {
   })
   if (!samples[0]!.key) throw new Error('the first sample is not a keyframe')
   if (dts + Math.min(...offsets) < mediaEnd - 1) throw new Error('the edit is longer than the media')
-  return { handler: find(trak.children, 'mdia.hdlr').body.toString('latin1', 8, 12), samples }
+  return { handler: find(trak.children, 'mdia.hdlr').body.toString('latin1', 8, 12), timescale, mediaTime, samples }
 }
 
 function samplePlaces(stbl: Box, sizes: number[]): number[] {

@@ -45,6 +45,14 @@ export async function playToEnd(page: Page): Promise<number> {
   return page.evaluate('playToEnd()')
 }
 
+/**
+ * Plays the first seconds, and hears at which of them a beep begins: by the samples that the player gives out, and what
+ * it says of its own time beside them.
+ */
+export async function hearBeeps(page: Page, seconds: number): Promise<number[]> {
+  return page.evaluate(`hearBeeps(${seconds})`)
+}
+
 /** The same of any video on any page. */
 export async function clockOf(page: Page, selector: string): Promise<number | null> {
   return page.evaluate(`(${READ_CLOCK})(document.querySelector(${JSON.stringify(selector)}))`)
@@ -101,6 +109,40 @@ async function playToEnd() {
   await new Promise((resolve) => (video.onended = resolve))
   if (problems.length) throw new Error(problems.join())
   return video.currentTime
+}
+const TAP = \`registerProcessor('tap', class extends AudioWorkletProcessor {
+  process([[samples]]) {
+    if (samples) this.port.postMessage({ at: currentTime, samples: samples.slice() })
+    return true
+  }
+})\`
+async function hearBeeps(seconds) {
+  const context = new AudioContext()
+  await context.audioWorklet.addModule(URL.createObjectURL(new Blob([TAP], { type: 'text/javascript' })))
+  const tap = new AudioWorkletNode(context, 'tap')
+  const blocks = []
+  tap.port.onmessage = ({ data }) => blocks.push(data)
+  context.createMediaElementSource(video).connect(tap).connect(context.destination)
+  video.muted = false
+  await context.resume()
+  await video.play()
+  const offsets = []
+  while (video.currentTime < seconds) {
+    await new Promise((resolve) => setTimeout(resolve))
+    offsets.push(video.currentTime - context.currentTime)
+  }
+  video.pause()
+  const offset = offsets.sort((a, b) => a - b)[offsets.length >> 1]
+  const beeps = []
+  let quiet = Infinity
+  for (const { at, samples } of blocks)
+    for (const [i, sample] of samples.entries()) {
+      const isLoud = Math.abs(sample) > 0.03
+      if (isLoud && quiet > context.sampleRate / 10) beeps.push(offset + at + i / context.sampleRate)
+      quiet = isLoud ? 0 : quiet + 1
+    }
+  await context.close()
+  return beeps
 }
 const readClock = () => (${READ_CLOCK})(video)
 `

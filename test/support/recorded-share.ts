@@ -1,5 +1,13 @@
 import { join } from 'node:path'
-import { atPath, landRecording, readCalls, readWebhooks, startTwirpStub, type RecordingName } from './recording.ts'
+import {
+  atPath,
+  landRecording,
+  readCalls,
+  readWebhooks,
+  startTwirpStub,
+  type Landing,
+  type RecordingName,
+} from './recording.ts'
 import { startTestService, type TestService, type TestServiceOptions } from './service.ts'
 import { until } from './until.ts'
 
@@ -10,7 +18,7 @@ export interface RecordedShare extends TestService {
   /** Wall clock of media time 0, as LiveKit said. */
   startedAtMs: number
   /** Lands more of the recording's segments, as egress did. */
-  land(range?: { from?: number; to?: number }): Promise<void>
+  land(landing?: Landing): Promise<void>
   /** Delivers the recorded webhooks of these names, each with the session's path in it. */
   tell(...events: string[]): Promise<void>
   /** Makes the service's clock show this instant now. */
@@ -26,9 +34,8 @@ interface TrackFacts {
 }
 
 /**
- * A service whose session records what was recorded of `participant-stopped` or
- * `egress-killed`: the share was seen, the egress was started and is active, the rest is
- * for the test to tell and land.
+ * A service whose session records what was recorded: the share was seen, the egress was
+ * started and is active, the rest is for the test to tell and land.
  */
 export async function startRecordedShare(
   name: RecordingName = 'participant-stopped',
@@ -58,13 +65,19 @@ export async function startRecordedShare(
     // Silence on the running egress: the clock that tests move must not make it look dead.
     ListEgress: () => (sessionId ? { status: 503, body: { code: 'unavailable', msg: '' } } : { body: { items: [] } }),
     StopEgress: () => ({ body: here(answer('StopEgress')?.response ?? '') }),
-    StartParticipantEgress: (request) => {
-      const outputs = (request['segmentOutputs'] ?? request['segment_outputs']) as { filenamePrefix: string }[]
-      sessionId = outputs[0]?.filenamePrefix.split('/').at(-2) ?? ''
-      return { body: here(answer('StartParticipantEgress')?.response ?? '') }
-    },
+    StartParticipantEgress: (request) => ({ body: start('StartParticipantEgress', request) }),
+    StartTrackCompositeEgress: (request) => ({ body: start('StartTrackCompositeEgress', request) }),
   })
-  const test = await startTestService({ ...options, livekitUrl: livekit.url, withoutTicks: true })
+  const start = (method: string, request: Record<string, unknown>) => {
+    const outputs = (request['segmentOutputs'] ?? request['segment_outputs']) as { filenamePrefix: string }[]
+    sessionId = outputs[0]?.filenamePrefix.split('/').at(-2) ?? ''
+    return here(answer(method)?.response ?? '')
+  }
+  const config = {
+    ...options.config,
+    egressType: name === 'track-composite-ended' ? 'track_composite' : 'participant',
+  } as const
+  const test = await startTestService({ ...options, config, livekitUrl: livekit.url, withoutTicks: true })
   const here = (text: string) => atPath(name, text, test.config.egressPath, sessionId)
   const startedAtMs = startedAt(webhooks.map(({ body }) => body))
   const stopService = test.stop
@@ -73,7 +86,7 @@ export async function startRecordedShare(
     directory: '',
     room: ROOM,
     startedAtMs,
-    land: (range?: { from?: number; to?: number }) => landRecording(name, share.directory, range),
+    land: (landing?: Landing) => landRecording(name, share.directory, landing),
     setClock: (ms: number) => {
       test.clock.offsetMs = ms - Date.now()
     },

@@ -58,20 +58,25 @@ export function atPath(name: RecordingName, text: string, egressPath: string, se
   return text.replaceAll(`/out/${OUTPUT[name]}`, `${egressPath}/${sessionId}`)
 }
 
+/** Which segments land, and which of them are no segments, or are named but never there. */
+export interface Landing {
+  from?: number
+  to?: number
+  broken?: number[]
+  lost?: number[]
+}
+
 /** Copies segments as egress did: each file, then the playlists that name it. */
-export async function landRecording(
-  name: RecordingName,
-  directory: string,
-  range: { from?: number; to?: number } = {},
-): Promise<void> {
+export async function landRecording(name: RecordingName, directory: string, landing: Landing = {}): Promise<void> {
   const source = recordedDirectory(name)
   const index = await readFile(join(source, 'index.m3u8'), 'utf8')
   const [head = '', ...entries] = index.split(/(?=#EXT-X-PROGRAM-DATE-TIME)/)
-  const { from = 0, to = entries.length } = range
+  const { from = 0, to = entries.length, broken = [], lost = [] } = landing
   await mkdir(directory, { recursive: true })
   for (let n = from; n < to; n += 1) {
     const file = `seg_${String(n).padStart(5, '0')}.ts`
-    await cp(join(source, file), join(directory, file))
+    if (broken.includes(n)) await writeFile(join(directory, file), 'not a segment')
+    else if (!lost.includes(n)) await cp(join(source, file), join(directory, file))
     const text = head + entries.slice(0, n + 1).join('')
     await writeFile(join(directory, 'index.m3u8'), n + 1 < entries.length ? text.replace('#EXT-X-ENDLIST\n', '') : text)
     const live = entries.slice(Math.max(0, n - 4), n + 1).join('')
