@@ -97,7 +97,7 @@ export const BREAKS: Break[] = [
     invariant: 5,
     what: 'a pin counts at the first look only',
     file: 'src/segment/segment.repo.ts',
-    search: '      .where((eb) => eb.not(isPinned(eb)))\n      .returning',
+    search: '      .where(sql<boolean>`not ${isPinned}`)\n      .returning',
     replace: '      .returning',
     tests: ['test/segment/contention.test.ts'],
   },

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream'
 import { v7 as uuidv7 } from 'uuid'
 import { findClip, type ClipWithFile } from '../clip/clip.repo.ts'
 import { posterPath } from '../clip/clip-path.ts'
+import { errorFields, type Log } from '../log.ts'
 import { takeTurn, type Turns } from '../segment/turns.ts'
 import { storedPath } from './clip-media.ts'
 import { openBytes, type OpenDeps } from './open-clip.ts'
@@ -11,6 +12,7 @@ import type { Recent } from './recent.ts'
 import type { MakeStill } from './still.ts'
 
 export interface PosterDeps extends OpenDeps {
+  log: Log
   makeStill: MakeStill
   /** How many ffmpegs there are at once, over all clips and sessions. */
   stillTurns: Turns
@@ -41,16 +43,25 @@ export async function clipPoster(deps: PosterDeps, clip: ClipWithFile): Promise<
       return deps.makeStill(Readable.from(read(0, Number.MAX_SAFE_INTEGER)))
     }),
   )
-  if (clip.status === 'ready') await keep(deps, clip, path, still)
+  // Who asked has it all the same; who asks next makes it again.
+  if (clip.status === 'ready')
+    await keep(deps, clip, path, still).catch((error: unknown) => {
+      deps.log.warn('poster not kept', { clipId: clip.id, ...errorFields(error) })
+    })
   return still
 }
 
-/** Renamed into its place; a clip that was deleted meanwhile takes it along. */
+/** Renamed into its place; a clip that was deleted meanwhile takes it along, and a full disk gets back what it took. */
 async function keep(deps: PosterDeps, clip: ClipWithFile, path: string, still: Buffer): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
   const temporary = `${path}.${uuidv7()}.tmp`
-  await writeFile(temporary, still)
-  await rename(temporary, path)
+  try {
+    await writeFile(temporary, still)
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
   if (!(await findClip(deps.db, clip.id))) await rm(path, { force: true })
 }
 
