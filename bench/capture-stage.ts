@@ -81,7 +81,7 @@ export async function startStage(kept = join(tmpdir(), 'livekit-replay-bench')):
 async function startService(directory: string, databaseUrl: string): Promise<{ service: ChildProcess; url: string }> {
   const port = await freePort()
   const service = fork(new URL('landing-service.ts', import.meta.url), {
-    execArgv: ['--max-semi-space-size=2'],
+    execArgv: ['--import', new URL('../src/compile-cache.js', import.meta.url).href, '--max-semi-space-size=2'],
     env: {
       PATH: process.env['PATH'],
       DATABASE_URL: databaseUrl,

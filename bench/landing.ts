@@ -101,7 +101,7 @@ async function startServiceProcess(dataPath: string): Promise<ChildProcess> {
   const address = livekit.address()
   const child = fork(new URL('landing-service.ts', import.meta.url), {
     // As `npm start` has it.
-    execArgv: ['--max-semi-space-size=2'],
+    execArgv: ['--import', new URL('../src/compile-cache.js', import.meta.url).href, '--max-semi-space-size=2'],
     env: {
       PATH: process.env['PATH'],
       DATABASE_URL: postgres.connectionString,

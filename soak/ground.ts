@@ -126,7 +126,7 @@ async function mountDisk(path: string): Promise<boolean> {
 
 async function forkService(env: Record<string, string>, errors: Map<string, number>): Promise<ChildProcess> {
   const service = fork(new URL('service.ts', import.meta.url), {
-    execArgv: ['--max-semi-space-size=2'],
+    execArgv: ['--import', new URL('../src/compile-cache.js', import.meta.url).href, '--max-semi-space-size=2'],
     env: { ...env, LOG_LEVEL: env['LOG_LEVEL'] ?? 'error' },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })

@@ -40,7 +40,12 @@ export async function serveBytes(req: Request, res: Response, file: Served): Pro
     res.end()
     return
   }
-  await sendBytes(file.read(start, end, twoBuffers()), res, end - start)
+  const { take, release } = twoBuffers()
+  try {
+    await sendBytes(file.read(start, end, take), res, end - start)
+  } finally {
+    release()
+  }
 }
 
 /** A viewer who seeks or leaves closes the connection: that is no failure of ours. */

@@ -1,30 +1,41 @@
 import type { Writable } from 'node:stream'
+import { releaseBytes } from './release.ts'
 
 /** Gives a buffer of that many bytes to read into. */
 export type Buffers = (length: number) => Buffer
 
 export const freshBuffers: Buffers = (length) => Buffer.allocUnsafe(length)
 
+export interface TwoBuffers {
+  take: Buffers
+  /** Once nothing is read into them or written out of them any more. */
+  release: () => void
+}
+
 /**
  * The same two buffers in turns, so that any amount goes through without garbage: one is
  * read into while the other is written out. Whoever asks for a third must be done with
  * the first, as `pump` is.
  */
-export function twoBuffers(): Buffers {
+export function twoBuffers(): TwoBuffers {
   const kept: Buffer[] = []
   let turn = 0
-  return (length) => {
-    turn = 1 - turn
-    const buffer = kept[turn]
-    if (buffer && buffer.length >= length) return buffer.subarray(0, length)
-    return (kept[turn] = Buffer.allocUnsafeSlow(length))
+  return {
+    take(length) {
+      turn = 1 - turn
+      const buffer = kept[turn]
+      if (buffer && buffer.length >= length) return buffer.subarray(0, length)
+      return (kept[turn] = Buffer.allocUnsafeSlow(length))
+    },
+    release: () => kept.forEach(releaseBytes),
   }
 }
 
 /**
  * Writes the blocks one after the other, each when the one before has been taken, and
  * reads the next meanwhile. Resolves with how many bytes were written: fewer than there
- * are if the target was closed. Throws as the blocks do.
+ * are if the target was closed. Throws as the blocks do. Once settled, nothing reads or
+ * writes a block any more.
  */
 export async function pump(blocks: AsyncIterable<Buffer>, target: Writable): Promise<number> {
   const iterator = blocks[Symbol.asyncIterator]()

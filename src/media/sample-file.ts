@@ -6,6 +6,7 @@
  */
 import { FRAME_SAMPLES, readAudioConfig } from './aac.ts'
 import type { AudioAnchor, AudioIndex, FrameIndex } from './frame-index.ts'
+import { releaseBytes } from './release.ts'
 import { clockDifference, type DemuxedSegment, demuxSegment, type Sound, type Unreadable } from './ts-demux.ts'
 
 export type RepackedSegment = {
@@ -25,6 +26,8 @@ export function repackSegment(file: Buffer, whole = false): RepackedSegment | Un
   for (const size of frameIndex.audio?.sizes ?? []) bytes += size
   const sampleFile = Buffer.allocUnsafe(bytes)
   writeAudio(sampleFile, writeVideo(sampleFile, demuxed.video), demuxed.audio)
+  releaseBytes(demuxed.video.bytes)
+  if (demuxed.audio) releaseBytes(demuxed.audio.bytes)
   return { sampleFile, frameIndex, cut: demuxed.cut }
 }
 
@@ -43,8 +46,9 @@ function indexFrames({ video, audio }: DemuxedSegment): FrameIndex {
     pts[i] = clockDifference(picture.pts, firstDts)
     if (picture.key) keys.push(i)
   }
-  const audioIndex = audio && indexAudio(audio, firstDts)
-  return { firstDts, sps: video.sps[0]!, pps: video.pps[0]!, video: { sizes, dts, pts, keys }, audio: audioIndex }
+  // Copies: the bytes that they lie in are let go.
+  const [sps, pps] = [Buffer.from(video.sps[0]!), Buffer.from(video.pps[0]!)]
+  return { firstDts, sps, pps, video: { sizes, dts, pts, keys }, audio: audio && indexAudio(audio, firstDts) }
 }
 
 /**

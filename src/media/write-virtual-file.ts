@@ -7,6 +7,7 @@
  */
 import { createHash } from 'node:crypto'
 import { open, type FileHandle } from 'node:fs/promises'
+import { releaseBytes } from './release.ts'
 import {
   readFully,
   slicesIn,
@@ -87,6 +88,7 @@ async function copyBlocks(blocks: Generator<Block>, target: FileHandle, openSamp
     await Promise.all([synced, ...slots.map(({ written }) => written)])
   } finally {
     await Promise.allSettled([synced, ...reads, ...slots.map(({ written }) => written)])
+    for (const { buffer } of slots) releaseBytes(buffer)
   }
   return hash.digest('hex')
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import type { FrameIndex } from '../media/frame-index.ts'
 import { packFrameIndex } from '../media/frame-index.ts'
+import { releaseBytes } from '../media/release.ts'
 import { repackSegment } from '../media/sample-file.ts'
 import { placeSegments } from '../media/timeline.ts'
 import { bufferPathOf, sampleFileName } from './buffer-path.ts'
@@ -47,7 +48,9 @@ export async function landSegment(context: LandingContext, closed: ClosedSegment
   const source = await readFile(bufferPathOf(bufferPath, sessionId, closed.fileName)).catch(absent)
   if (!source) return undefined
   const { sequence } = closed
+  const sourceBytes = source.length
   const repacked = repackSegment(source, closed.isListed)
+  releaseBytes(source)
   const time = 'unreadable' in repacked ? undefined : mediaTime(closed, repacked.frameIndex)
   if ('unreadable' in repacked || !time || time.duration_ms > LONGEST_SEGMENT_MS) {
     if (!closed.isListed) return undefined
@@ -56,18 +59,20 @@ export async function landSegment(context: LandingContext, closed: ClosedSegment
       start_ms: Math.max(0, closed.startMs),
       duration_ms: Math.min(closed.durationMs, LONGEST_SEGMENT_MS),
     }
-    const file = { file_name: closed.fileName, size_bytes: source.length }
+    const file = { file_name: closed.fileName, size_bytes: sourceBytes }
     return { sequence, ...times, ...file, unreadable: why, frame_index: null }
   }
-  const isWhole = !repacked.cut && source.length % TS_PACKET_BYTES === 0
+  const isWhole = !repacked.cut && sourceBytes % TS_PACKET_BYTES === 0
   if (!closed.isListed && !(isWhole && followsOn(closed, time.start_ms))) return undefined
   const fileName = sampleFileName(closed.fileName)
+  const sizeBytes = repacked.sampleFile.length
   await writeSampleFile(context, fileName, repacked.sampleFile)
+  releaseBytes(repacked.sampleFile)
   return {
     sequence,
     ...time,
     file_name: fileName,
-    size_bytes: repacked.sampleFile.length,
+    size_bytes: sizeBytes,
     unreadable: null,
     frame_index: packFrameIndex(repacked.frameIndex),
   }

@@ -3,13 +3,14 @@ import { setImmediate as soon } from 'node:timers/promises'
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { pump, twoBuffers } from '../../src/media/pump.ts'
+import { releaseBytes } from '../../src/media/release.ts'
 
 /** Fills what it is given only some time after it was asked, as a disk does. */
 async function* blocks(lengths: number[], onEnd: () => void) {
-  const buffers = twoBuffers()
+  const { take } = twoBuffers()
   try {
     for (const [n, length] of lengths.entries()) {
-      const block = buffers(length)
+      const block = take(length)
       await soon()
       yield block.fill(n)
     }
@@ -48,6 +49,15 @@ describe('bytes that are pumped through two buffers', () => {
       }),
       { numRuns: 50 },
     )
+  })
+
+  it('take no memory any more once the buffers are let go of', () => {
+    const { take, release } = twoBuffers()
+    const [one, other, small] = [take(100_000), take(200_000), Buffer.from('small ones share a pool')]
+    releaseBytes(small)
+    release()
+    expect([one.buffer.byteLength, other.buffer.byteLength]).to.deep.equal([0, 0])
+    expect(String(small)).to.equal('small ones share a pool')
   })
 
   it('stop when the target is closed, and let go of what they were read from', async () => {
