@@ -18,7 +18,6 @@ import { errorFields, type Log } from '../log.ts'
 import type { Written } from '../media/write-virtual-file.ts'
 import { loadClipMedia, storedPath, type ClipMediaCache, type MediaDeps } from './clip-media.ts'
 import type { ClipWriter } from './clip-writer.ts'
-import { proveClipFile } from './prove-clip-file.ts'
 
 export interface StoreDeps extends MediaDeps {
   now: Now
@@ -72,7 +71,6 @@ async function writeClipFile(deps: StoreDeps, clip: ClipWithFile, path: string):
   const temporary = `${destination}.tmp`
   try {
     const written = await deps.clipWriter.write(mp4, temporary, deps.bufferPath)
-    await proveClipFile(temporary, mp4)
     await rename(temporary, destination)
     await syncDirectory(dirname(destination))
     return written
