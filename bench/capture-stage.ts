@@ -30,7 +30,7 @@ export interface Stage {
   originMs: number
   capture: (from: Date, to: Date) => Promise<ClipAnswer>
   /** The clip when it is a file, and where that is. */
-  untilStored: (id: string) => Promise<{ clip: ClipAnswer; file: string }>
+  untilStored: (id: string, everyMs?: number) => Promise<{ clip: ClipAnswer; file: string }>
   remove: (id: string) => Promise<void>
   stop: () => Promise<void>
 }
@@ -58,11 +58,11 @@ export async function startStage(kept = join(tmpdir(), 'livekit-replay-bench')):
     service,
     originMs: session.originMs,
     capture: (from, to) => call<ClipAnswer>('POST', `/v1/sessions/${session.id}/clips`, { from, to }),
-    untilStored: async (id) => {
+    untilStored: async (id, everyMs = 5) => {
       const clip = await until(async () => {
         const found = await call<ClipAnswer>('GET', `/v1/clips/${id}`)
         return found.stored && found
-      }, 5)
+      }, everyMs)
       const fileId = clip.fileId ?? ''
       const { path } = await db.selectFrom('files').select('path').where('id', '=', fileId).executeTakeFirstOrThrow()
       return { clip, file: join(directory, 'replays', path) }

@@ -88,8 +88,9 @@ async function measurePresses(on: Stage, seconds: number): Promise<{ ready: numb
     ready.push(performance.now() - pressedAt)
     await (await fetch(clip.links.playlist)).text()
     playable.push(performance.now() - pressedAt)
-    // A press of its own: the clip before it has come to rest, and so has the disk that deleted it.
-    await on.untilStored(clip.id)
+    // A press of its own: the clip before it has its poster and is at rest, and so is the disk that deleted it.
+    await (await fetch(clip.links.poster)).arrayBuffer()
+    await on.untilStored(clip.id, 200)
     await on.remove(clip.id)
     await run('sync')
   }

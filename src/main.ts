@@ -28,7 +28,7 @@ async function run(config: ReturnType<typeof parseConfig>, log: Log): Promise<vo
     const service = await starting
     service.watchProcess()
     log.info('livekit-replay started', { url: service.url, webhook: `${service.url}/webhooks/livekit` })
-    await service.rehearse()
+    await service.rehearse().catch((error: unknown) => log.warn('not rehearsed', errorFields(error)))
   } catch (error) {
     if (error instanceof AppError) log.error(error.message, { code: error.code })
     else log.error('livekit-replay could not start', errorFields(error))

@@ -75,7 +75,14 @@ export async function startService(config: Config, overrides: Overrides): Promis
     if (!overrides.withoutTicks)
       shutdown.add('work', startSchedules(logAs(deps, 'job'), scheduleTable(schedules, config.node)))
     const url = await answer(deps, { listener, watcher, jobs }, shutdown)
-    return { url, db, schedules, watchProcess: metrics.watchProcess, rehearse, stop: shutdown.stop }
+    return {
+      url,
+      db,
+      schedules,
+      watchProcess: metrics.watchProcess,
+      rehearse: () => rehearse(deps),
+      stop: shutdown.stop,
+    }
   } catch (error) {
     await shutdown.stop()
     throw error

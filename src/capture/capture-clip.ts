@@ -83,8 +83,8 @@ export async function captureClip(deps: CaptureDeps, request: CaptureRequest): P
   }
 }
 
-/** Undefined when the idempotency key turned out to be taken. */
-async function commitCapture(
+/** One try of a capture, all of it in `trx`. Undefined when the idempotency key turned out to be taken. */
+export async function commitCapture(
   deps: CaptureDeps,
   trx: Trx,
   id: string,
