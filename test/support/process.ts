@@ -3,6 +3,9 @@ import { once } from 'node:events'
 
 const ROOT = new URL('../../', import.meta.url).pathname
 
+/** The same as `src/compile-cache.js` has. */
+export const COMPILE_CACHE = `${ROOT}node_modules/.cache/livekit-replay`
+
 export interface RunningProcess {
   child: ChildProcess
   /** What it has printed so far, both streams. */
@@ -15,7 +18,12 @@ export interface RunningProcess {
 export function runNode(file: string, args: string[] = [], env: Record<string, string> = {}): RunningProcess {
   const child = spawn(process.execPath, [file, ...args], {
     cwd: ROOT,
-    env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...env },
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOME: process.env['HOME'] ?? '',
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''

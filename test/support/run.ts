@@ -1,11 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { startTestPostgres, stopTestPostgres } from './database.ts'
+import { COMPILE_CACHE } from './process.ts'
 
 /** Whatever still holds the process open this long after a file's last test has leaked. */
 const LEAK_LIMIT_MS = 5000
 
-/** Once for the whole run; test files run side by side, in processes that inherit where the Postgres is. */
+/**
+ * Once for the whole run; test files run side by side, in processes that inherit where the Postgres is, and where what
+ * node made of a source is kept: dozens of processes of the service are started.
+ */
 export async function mochaGlobalSetup(): Promise<void> {
+  process.env['NODE_COMPILE_CACHE'] ??= COMPILE_CACHE
   await startTestPostgres()
 }
 
