@@ -40,6 +40,7 @@ export function tableOf(title: string, records: Record<string, string | number>[
 
 function markdownOf({ title, header, rows }: Table): string {
   const lineOf = (row: string[]) => `| ${row.join(' | ')} |`
-  const rule = lineOf(header.map((_, i) => (i === 0 ? '---' : '--:')))
+  const isText = (i: number) => i === 0 || rows.some((row) => /^[a-z]{5}/i.test(row[i] ?? ''))
+  const rule = lineOf(header.map((_, i) => (isText(i) ? '---' : '--:')))
   return [`**${title}**`, '', lineOf(header), rule, ...rows.map(lineOf)].join('\n')
 }

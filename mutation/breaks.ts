@@ -99,7 +99,8 @@ export const BREAKS: Break[] = [
     file: 'src/segment/segment.repo.ts',
     search: '      .where(sql<boolean>`not ${isPinned}`)\n      .returning',
     replace: '      .returning',
-    tests: ['test/segment/contention.test.ts'],
+    tests: ['test/segment/retention.test.ts'],
+    grep: 'between its look and its lock',
   },
   {
     invariant: 5,

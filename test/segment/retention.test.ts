@@ -1,11 +1,14 @@
 import { chown, mkdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { sql } from 'kysely'
 import { v7 as uuidv7 } from 'uuid'
 import { retainSegments, sweepBuffers, sweepUnknown } from '../../src/segment/care.ts'
 import { deleteFiles } from '../../src/segment/delete-files.ts'
 import { purgeSession } from '../../src/segment/purge-session.ts'
 import { deleteOldest } from '../../src/segment/retention.ts'
+import { setSegmentsDeleted } from '../../src/segment/segment.repo.ts'
+import { until } from '../support/until.ts'
 import { RECORDED_AT, startBuffer, type TestBuffer } from './buffer.ts'
 
 const MINUTE_MS = 60_000
@@ -63,6 +66,33 @@ describe('retention', () => {
     expect(await buffer.files(id)).to.deep.equal(['seg_00002.samples', 'seg_00003.samples'])
     await buffer.db.deleteFrom('clip_segments').where('clip_id', '=', clipId).execute()
     expect(await purgeSession(buffer.deps, { sessionId: id })).to.equal('purged')
+  })
+
+  it('keeps a segment that is pinned between its look and its lock', async () => {
+    const id = await buffer.addSession({ ...CLOCK, ...ENDED, expires_at: RECORDED_AT })
+    // So many that it takes a while to come to the last.
+    await sql`
+      insert into segments (session_id, sequence, start_ms, duration_ms, size_bytes, file_name, landed_at)
+      select ${id}::uuid, n, n * 20, 20, 1, 'seg_' || n || '.samples', now() from generate_series(0, 14999) as n
+      `.execute(buffer.db)
+    const clip_id = await buffer.pin(id, [])
+    const pinned = { clip_id, session_id: id, first_sequence: 14_990, last_sequence: 14_999 }
+    let deleting: ReturnType<typeof setSegmentsDeleted> | undefined
+    await buffer.db.transaction().execute(async (trx) => {
+      await sql`select from segments where session_id = ${id} and sequence >= 14990 for share`.execute(trx)
+      await trx.insertInto('clip_segments').values(pinned).execute()
+      deleting = setSegmentsDeleted(buffer.db, id, 300_000, 15_000, RECORDED_AT)
+      await until('the look', async () => {
+        const { rows } = await sql`
+          select from pg_stat_activity
+          where datname = current_database() and state = 'active' and query like '%for update skip locked'`.execute(
+          buffer.db,
+        )
+        return rows.length > 0
+      })
+    })
+    expect(await deleting).to.have.length(14_990)
+    expect(await live(id)).to.deep.equal(Array.from({ length: 10 }, (_, n) => 14_990 + n))
   })
 
   it('deletes a directory again that an egress made anew, once nobody writes there', async () => {
