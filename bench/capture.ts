@@ -68,7 +68,7 @@ try {
     'peak memory, MB',
   ]
   report('A capture, medians (memory of livekit-replay: of the whole service)', header, rows)
-  report('Captures, as promised', JUDGED, promises)
+  report('Captures, as promised (what `cp` alone leaves is in memory; at rest is on the disk)', JUDGED, promises)
   await measureGrowth(stage)
 } finally {
   await stage.stop()
