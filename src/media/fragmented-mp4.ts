@@ -80,23 +80,26 @@ export type ClipFragments = {
 /** A clip's fragments, from its plan or from its file at rest. */
 export function clipFragments(tracks: Tracks): ClipFragments {
   const { video, audio, chunks } = tracks
-  const times = shownTimes(video)
+  const lead = leadOf(video)
   const groups = groupChunks(chunks)
-  const starts = groups.map((group) => times.pts[group.firstPicture]! - BASE_TICKS)
+  const starts = groups.map((group) => shownFrom(video, lead, group.firstPicture))
   const keys = new Set(video.keys)
+  // A playlist needs none of them, and a press is followed by a playlist.
+  let times: Times | undefined
   const durations = groups.map((_, i) => (starts[i + 1] ?? tracks.durationTicks) - (i === 0 ? 0 : starts[i]!))
+  const timesOf = () => (times ??= shownTimes(video, lead))
   const fragment = (number: number) => {
     const group = groups[number]
     if (!group) return undefined
     const runs = group.chunks.map((placed) =>
-      placed.chunk.track === 'video' ? videoRun(video, keys, times, placed) : audioRun(audio!, placed),
+      placed.chunk.track === 'video' ? videoRun(video, keys, timesOf(), placed) : audioRun(audio!, placed),
     )
     const head = withMdat(moof(number + 1, runs), group.length)
     return { head, offset: group.offset, length: group.length, durationTicks: durations[number]! }
   }
   let firstEnd = Infinity
-  for (const pts of times.pts) if (pts > BASE_TICKS && pts < firstEnd) firstEnd = pts
-  const firstTicks = Math.min(firstEnd - BASE_TICKS, tracks.durationTicks)
+  for (const pts of video.pts) if (pts > video.edit.mediaTime && pts < firstEnd) firstEnd = pts
+  const firstTicks = Math.min(firstEnd - video.edit.mediaTime, tracks.durationTicks)
   const startTicks = starts[0] === 0 ? 0 : firstTicks * INTO_FIRST_PICTURE - starts[0]!
   return { durations, startOffsetSeconds: startTicks / 90000, fragment }
 }
@@ -130,15 +133,24 @@ function newGroup(groups: Group[], offset: number): Group {
 
 type Times = { dts: Float64Array; pts: Float64Array; end: number }
 
+/** The pictures before the clip's begin, in order of presentation. */
+function leadOf({ pts, edit }: VideoTrack): number[] {
+  const lead: number[] = []
+  for (let i = 0; i < pts.length; i += 1) if (pts[i]! < edit.mediaTime) lead.push(i)
+  return lead.toSorted((a, b) => pts[a]! - pts[b]!)
+}
+
+/** When a picture is shown, in ticks from the clip's begin: those before it right in front of it, a tick each. */
+function shownFrom({ pts, edit }: VideoTrack, lead: number[], sample: number): number {
+  return pts[sample]! < edit.mediaTime ? lead.indexOf(sample) - lead.length : pts[sample]! - edit.mediaTime
+}
+
 /** Times with the clip's begin at `BASE_TICKS`, and the pictures before it right in front of it. */
-function shownTimes({ dts, pts, edit, lastDuration }: VideoTrack): Times {
+function shownTimes({ dts, pts, edit, lastDuration }: VideoTrack, lead: number[]): Times {
   const shift = BASE_TICKS - edit.mediaTime
   const times = { dts: shifted(dts, shift), pts: shifted(pts, shift) }
   const end = times.dts.at(-1)! + lastDuration
-  const lead: number[] = []
-  for (let i = 0; i < pts.length; i += 1) if (pts[i]! < edit.mediaTime) lead.push(i)
-  const ordered = lead.toSorted((a, b) => pts[a]! - pts[b]!)
-  for (const [i, sample] of ordered.entries()) times.pts[sample] = BASE_TICKS - ordered.length + i
+  for (const [i, sample] of lead.entries()) times.pts[sample] = BASE_TICKS - lead.length + i
   for (const sample of lead) times.dts[sample] = Infinity
   makeRising(times.dts, times.pts)
   const delay = times.pts[0]! - times.dts[0]!
