@@ -97,9 +97,10 @@ function findWrong(deps: Deps, promised: Promised, clip: ClipAnswer, frames: Clo
     return `its pictures last ${lengthMs.toFixed(0)} ms`
   if (frames.length < coverage.coveredSeconds * SHARE.fps - 2 * spans.length) return `it has ${frames.length} pictures`
   for (const frame of frames) {
-    const wall = wallOf(spans, frame.ptsSeconds * 1000)
-    const wrong = frame.wallMs === null ? findBlack(deps, promised, wall) : findStrange(deps, promised, wall, frame)
-    if (wrong) return `picture ${frame.index} of ${frames.length} ${wrong}`
+    const found = wallsOf(spans, frame.ptsSeconds * 1000).map((wall) =>
+      frame.wallMs === null ? findBlack(deps, promised, wall) : findStrange(deps, promised, wall, frame),
+    )
+    if (!found.includes(undefined)) return `picture ${frame.index} of ${frames.length} ${found[0]}`
   }
   return undefined
 }
@@ -123,14 +124,19 @@ function coveredSpans({ coverage }: ClipAnswer): Covered[] {
   return spans
 }
 
-/** The instant that is shown at a place of the clip: gaps are cut out of it. */
-function wallOf(spans: Covered[], placeMs: number): number {
+/** What is shorter is told neither as covered nor as a gap (`cut-plan.ts`), so a join may come so much sooner than told. */
+const UNTOLD_MS = 6
+
+/** The instants that may be shown at a place of the clip: gaps are cut out of it, and near a join there are two. */
+function wallsOf(spans: Covered[], placeMs: number): number[] {
   let left = placeMs
-  for (const { from, to } of spans) {
-    if (left < to - from - 1) return from + left
+  for (const [i, { from, to }] of spans.entries()) {
+    const next = spans[i + 1]
+    const isNear = next !== undefined && left >= to - from - UNTOLD_MS
+    if (left < to - from - 1) return isNear ? [from + left, next.from] : [from + left]
     left -= to - from
   }
-  return (spans.at(-1)?.to ?? 0) + left
+  return [(spans.at(-1)?.to ?? 0) + left]
 }
 
 function findStrange(
