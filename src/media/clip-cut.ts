@@ -7,7 +7,7 @@
 import { readAudioConfig, silentFrame } from './aac.ts'
 import { type AudioCut, type AudioRun, cutAudio } from './cut-audio.ts'
 import { cutVideo, type Span, type VideoRun } from './cut-video.ts'
-import { type FrameIndex, videoBytes } from './frame-index.ts'
+import { type FrameIndex, sumSizes, videoBytes } from './frame-index.ts'
 import { readPictureSize } from './sps.ts'
 import type { PlacedSegment, TickRange } from './timeline.ts'
 import type { Chunk, Part, Tracks, VideoConfig } from './tracks.ts'
@@ -81,10 +81,10 @@ function addVideo(
 ): number {
   const { segment, first, last } = run
   const { sizes, keys } = segment.frameIndex.video
-  const begin = sum(sizes, 0, first)
+  const begin = sumSizes(sizes, 0, first)
   const shown = keys.filter((key) => first <= key && key <= last)
   const sets = inBand ? addWithSets(layout, run, begin, shown) : 0
-  const bytes = sum(sizes, first, last + 1)
+  const bytes = sumSizes(sizes, first, last + 1)
   if (!inBand) addRange(layout.parts, segment.key, begin, begin + bytes)
   samples.sizes.set(sizes.subarray(first, last + 1), at)
   for (const key of shown) {
@@ -102,18 +102,12 @@ function addWithSets({ parts }: Layout, { segment, first, last }: VideoRun, begi
   let at = begin
   for (const [i, key] of keys.entries()) {
     const from = at
-    at += sum(video.sizes, i === 0 ? first : keys[i - 1]!, key)
+    at += sumSizes(video.sizes, i === 0 ? first : keys[i - 1]!, key)
     addRange(parts, segment.key, from, at)
     addBytes(parts, sets)
   }
-  addRange(parts, segment.key, at, at + sum(video.sizes, keys.at(-1) ?? first, last + 1))
+  addRange(parts, segment.key, at, at + sumSizes(video.sizes, keys.at(-1) ?? first, last + 1))
   return sets.length
-}
-
-function sum(sizes: Uint32Array, from: number, to: number): number {
-  let total = 0
-  for (let i = from; i < to; i += 1) total += sizes[i]!
-  return total
 }
 
 function withLength(nal: Buffer): Buffer {
@@ -133,7 +127,7 @@ function addAudioUpTo(layout: Layout, wanted: (run: AudioRun) => boolean): void 
     if (!wanted(run)) break
     if (run.segment) audioSizes.set(addSound(layout.parts, run.segment, run), layout.frames)
     else audioSizes.fill(addSilence(layout, run.count), layout.frames, layout.frames + run.count)
-    bytes += sum(audioSizes, layout.frames, layout.frames + run.count)
+    bytes += sumSizes(audioSizes, layout.frames, layout.frames + run.count)
     layout.frames += run.count
   }
   const samples = layout.frames - firstFrame
@@ -143,8 +137,8 @@ function addAudioUpTo(layout: Layout, wanted: (run: AudioRun) => boolean): void 
 /** Gives the frames' sizes. */
 function addSound(parts: Part[], { key, frameIndex }: PlacedSegment, { first, count }: AudioRun): Uint32Array {
   const { sizes } = frameIndex.audio!
-  const begin = videoBytes(frameIndex) + sum(sizes, 0, first)
-  addRange(parts, key, begin, begin + sum(sizes, first, first + count))
+  const begin = videoBytes(frameIndex) + sumSizes(sizes, 0, first)
+  addRange(parts, key, begin, begin + sumSizes(sizes, first, first + count))
   return sizes.subarray(first, first + count)
 }
 

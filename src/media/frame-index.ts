@@ -71,16 +71,17 @@ export function unpackFrameIndex(bytes: Uint8Array): FrameIndex {
 
 /** Bytes of all pictures: where the sound begins in the sample file. */
 export function videoBytes(index: FrameIndex): number {
-  return sum(index.video.sizes)
+  return sumSizes(index.video.sizes)
 }
 
 export function sampleFileBytes(index: FrameIndex): number {
-  return sum(index.video.sizes) + (index.audio ? sum(index.audio.sizes) : 0)
+  return sumSizes(index.video.sizes) + (index.audio ? sumSizes(index.audio.sizes) : 0)
 }
 
-function sum(sizes: Uint32Array): number {
+/** Bytes of the frames `[from, to)`: of all, unless it is said. */
+export function sumSizes(sizes: Uint32Array, from = 0, to = sizes.length): number {
   let total = 0
-  for (const size of sizes) total += size
+  for (let i = from; i < to; i += 1) total += sizes[i]!
   return total
 }
 
