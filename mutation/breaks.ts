@@ -106,8 +106,8 @@ export const BREAKS: Break[] = [
     invariant: 5,
     what: 'what a capture needs is not pinned',
     file: 'src/capture/capture-clip.ts',
-    search: 'await recordPins(trx, id, plan?.pins ?? [])',
-    replace: 'void recordPins',
+    search: 'pins: plan?.pins ?? [],',
+    replace: 'pins: [],',
     tests: ['test/segment/contention.test.ts'],
   },
   {
@@ -178,8 +178,8 @@ export const BREAKS: Break[] = [
     invariant: 9,
     what: 'a clip that was answered is not asked to come to rest',
     file: 'src/capture/capture-clip.ts',
-    search: 'else await askToStore(trx, session, id)',
-    replace: 'else void askToStore',
+    search: ': storeJobs(session.id, id)',
+    replace: ': []',
     tests: ['test/capture/store.test.ts'],
   },
   {

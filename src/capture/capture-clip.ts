@@ -1,26 +1,19 @@
 import { v7 as uuidv7 } from 'uuid'
-import {
-  findClipByKey,
-  recordClip,
-  recordClipSessions,
-  recordPins,
-  tellClip,
-  type ClipWithFile,
-} from '../clip/clip.repo.ts'
+import { findClipByKey, recordClip, type ClipWithFile } from '../clip/clip.repo.ts'
 import { reserveQuota } from '../clip/quota.ts'
 import type { Now } from '../clock.ts'
 import type { Config } from '../config.ts'
 import type { Db, Trx } from '../db/connect.ts'
-import type { Session } from '../db/schema.ts'
+import type { Clip, Session } from '../db/schema.ts'
 import { AppError } from '../errors.ts'
-import { enqueue } from '../job/jobs.ts'
+import { addJob } from '../job/jobs.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
-import { askToStore } from './ask-to-store.ts'
+import { storeJobs } from './ask-to-store.ts'
 import type { ClipMediaCache } from './clip-media.ts'
 import { describeBuffer } from './describe-buffer.ts'
 import { loadTimelines } from './load-timeline.ts'
-import { contentKey, expectedBytes, isAwaited, makePlan, planColumns, type Plan } from './make-plan.ts'
+import { contentKey, isAwaited, makePlan, planColumns, type Plan } from './make-plan.ts'
 
 /*
  * A capture.
@@ -56,12 +49,6 @@ export interface CaptureRequest {
   requestHash: string
 }
 
-export interface Captured {
-  id: string
-  /** For what is still to land. */
-  isWaiting: boolean
-}
-
 /** A segment lands `D + 0.67 s` after its own end (contract section 9): after `2 D` and a margin nothing more is to come. */
 const WAIT_MARGIN_MS = 3000
 
@@ -70,15 +57,16 @@ const WAIT_MARGIN_MS = 3000
  * `quota_exceeded`, `storage_full`. The same idempotency key gives the same clip, and
  * throws `idempotency_key_reused` when something else is asked for with it.
  */
-export async function captureClip(deps: CaptureDeps, request: CaptureRequest): Promise<Captured> {
+export async function captureClip(deps: CaptureDeps, request: CaptureRequest): Promise<ClipWithFile> {
   for (;;) {
     const before = await findRepeated(deps.db, request)
-    if (before) return { id: before.id, isWaiting: before.status === 'waiting' }
+    if (before) return before
     await deps.assertFreeSpace()
-    const id = uuidv7()
-    const status = await deps.db.transaction().execute((trx) => commitCapture(deps, trx, id, request))
-    if (status === 'ready') deps.metrics?.captureSettled('ready', deps.now().getTime() - request.pressedAt.getTime())
-    if (status) return { id, isWaiting: status === 'waiting' }
+    const clip = await deps.db.transaction().execute((trx) => commitCapture(deps, trx, uuidv7(), request))
+    if (clip?.status === 'ready')
+      deps.metrics?.captureSettled('ready', deps.now().getTime() - request.pressedAt.getTime())
+    const room = request.sessions.at(-1)?.room ?? ''
+    if (clip) return { ...clip, room, sha256: null, file_path: null }
     // Somebody took the key between the look and the commit: theirs is found now, unless it was deleted already.
   }
 }
@@ -89,7 +77,7 @@ export async function commitCapture(
   trx: Trx,
   id: string,
   request: CaptureRequest,
-): Promise<'ready' | 'waiting' | undefined> {
+): Promise<Clip | undefined> {
   const { from, to, userId } = request
   const ids = request.sessions.map((session) => session.id)
   const { sessions, timelines } = await loadTimelines(trx, ids, from, to)
@@ -97,18 +85,12 @@ export async function commitCapture(
   const waitMs = isAwaited(sessions, timelines, to) ? longestWaitMs(deps, request) : 0
   const isEnough = plan && (plan.coverage.complete || !request.isExact)
   if (!isEnough && waitMs === 0) throw await notRecorded(trx, request, plan)
-  if (!(await insertClip(deps, trx, id, request, plan, waitMs > 0))) return undefined
-  const reserved = waitMs > 0 ? expectedBytes(plan, to) : (plan?.sizeBytes ?? 0)
-  await reserveQuota(trx, userId, reserved, deps.config.quotaBytes)
-  await recordClipSessions(trx, id, ids)
-  await recordPins(trx, id, plan?.pins ?? [])
-  const session = ids.at(-1) ?? ''
-  if (waitMs > 0) await enqueue(trx, 'finish_clip', session, { clipId: id }, { key: `finish:${id}`, inMs: waitMs })
-  else await askToStore(trx, session, id)
-  await tellClip(trx, id)
+  const clip = await insertClip(deps, trx, id, request, plan, waitMs)
+  if (!clip) return undefined
+  await reserveQuota(trx, userId, clip.reserved_bytes, deps.config.quotaBytes)
   // Whoever is handed this clip asks for it next.
   if (plan && waitMs === 0) await deps.mediaCache(contentKey(plan), () => Promise.resolve(plan.media))
-  return waitMs > 0 ? 'waiting' : 'ready'
+  return clip
 }
 
 async function findRepeated(db: Db, request: CaptureRequest): Promise<ClipWithFile | undefined> {
@@ -130,12 +112,13 @@ async function insertClip(
   id: string,
   request: CaptureRequest,
   plan: Plan | undefined,
-  waits: boolean,
-): Promise<boolean> {
+  waitMs: number,
+): Promise<Clip | undefined> {
   const { sessions, from, to } = request
   const session = sessions.at(-1)
   if (!session) throw new Error('a capture without a session')
-  return recordClip(trx, {
+  const waits = waitMs > 0
+  const clip = {
     id,
     user_id: request.userId,
     session_id: session.id,
@@ -151,8 +134,15 @@ async function insertClip(
     error: null,
     file_id: null,
     ...planColumns(plan, from, to, waits),
-    status: waits ? 'waiting' : 'ready',
+    status: waits ? ('waiting' as const) : ('ready' as const),
     size_bytes: waits || !plan ? null : plan.sizeBytes,
+  }
+  const finish = () => addJob('finish_clip', session.id, { clipId: id }, { key: `finish:${id}`, inMs: waitMs })
+  return recordClip(trx, {
+    clip,
+    sessionIds: sessions.map((one) => one.id),
+    pins: plan?.pins ?? [],
+    jobs: waits ? [finish()] : storeJobs(session.id, id),
   })
 }
 

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
+import { jsonArrayFrom } from 'kysely/helpers/postgres'
 import type { Db, Trx } from '../db/connect.ts'
 import type { ClipSpan, Session } from '../db/schema.ts'
-import { findSession, listShareSpans } from '../session/session.repo.ts'
 import { unpackFrameIndex } from '../media/frame-index.ts'
 import { placeSegments, type SourceSegment, type TickRange } from '../media/timeline.ts'
 import type { SessionTimeline } from './cut-plan.ts'
@@ -14,13 +14,17 @@ const LONGEST_SEGMENT_MS = 30_000
  * A session's segments around `[from, to)`, their rows locked against deletion until the
  * caller's transaction ends. Undefined while nothing has landed.
  */
-async function loadTimeline(trx: Trx, session: Session, from: Date, to: Date): Promise<SessionTimeline | undefined> {
+async function loadTimeline(
+  trx: Trx,
+  session: SharedSession,
+  from: Date,
+  to: Date,
+): Promise<SessionTimeline | undefined> {
   if (!session.clock_origin || !session.clock_source) return undefined
   const originMs = session.clock_origin.getTime()
-  // The database answers the second and the third while the first is still being read here.
-  const [rows, spans, expiredMs] = await Promise.all([
+  // The database answers the second, which is to see what the first found deleted, while the first is read here.
+  const [rows, expiredMs] = await Promise.all([
     lockSegments(trx, session.id, from.getTime() - originMs, to.getTime() - originMs),
-    listShareSpans(trx, session.id),
     findExpiredMs(trx, session.id),
   ])
   return {
@@ -29,7 +33,10 @@ async function loadTimeline(trx: Trx, session: Session, from: Date, to: Date): P
     clock: session.clock_source,
     placed: placeSegments(rows.flatMap((row) => sourceSegment(session.id, row))),
     unreadable: rows.filter((row) => !row.frame_index).map(rangeOf),
-    shared: spans.map((span) => ({ fromMs: span.shared_from.getTime(), toMs: span.shared_to?.getTime() })),
+    shared: session.spans.map(({ shared_from, shared_to }) => ({
+      fromMs: Date.parse(shared_from),
+      toMs: shared_to === null ? undefined : Date.parse(shared_to),
+    })),
     expiredBefore: expiredMs * 90,
     isGrowing: session.status !== 'ended' && session.status !== 'failed',
   }
@@ -62,16 +69,37 @@ export async function loadTimelines(
   from: Date,
   to: Date,
 ): Promise<{ sessions: Session[]; timelines: SessionTimeline[] }> {
-  const sessions: Session[] = []
+  // What a session says of its end is read before its segments: one that lands in between is there then.
+  const sessions = await listSharedSessions(trx, sessionIds)
   const timelines: SessionTimeline[] = []
-  for (const id of sessionIds) {
-    const session = await findSession(trx, id)
-    if (!session) continue
-    sessions.push(session)
+  for (const session of sessions) {
     const timeline = await loadTimeline(trx, session, from, to)
     if (timeline) timelines.push(timeline)
   }
   return { sessions, timelines }
+}
+
+interface SharedSession extends Session {
+  /** When there was a share, as JSON has times. */
+  spans: { shared_from: string; shared_to: string | null }[]
+}
+
+async function listSharedSessions(trx: Trx, ids: string[]): Promise<SharedSession[]> {
+  return trx
+    .selectFrom('egress_sessions')
+    .selectAll()
+    .select((eb) =>
+      jsonArrayFrom(
+        eb
+          .selectFrom('share_spans')
+          .select(['shared_from', 'shared_to'])
+          .whereRef('session_id', '=', 'egress_sessions.id')
+          .orderBy('shared_from'),
+      ).as('spans'),
+    )
+    .where('id', 'in', ids)
+    .orderBy('created_at')
+    .execute()
 }
 
 interface SegmentRow {

@@ -1,4 +1,4 @@
-import { sql, type Insertable, type Updateable } from 'kysely'
+import { sql, type Insertable, type RawBuilder, type Updateable } from 'kysely'
 import type { Db, Trx } from '../db/connect.ts'
 import type { Clip, ReplayClipsTable, StoredFile } from '../db/schema.ts'
 
@@ -89,15 +89,68 @@ export async function lockClip(trx: Trx, id: string): Promise<Clip | undefined> 
   return trx.selectFrom('replay_clips').selectAll().where('id', '=', id).forUpdate().executeTakeFirst()
 }
 
-/** False when the owner already has a clip with this idempotency key. */
-export async function recordClip(trx: Trx, clip: Insertable<ReplayClipsTable>): Promise<boolean> {
-  const { numInsertedOrUpdatedRows } = await trx
-    .insertInto('replay_clips')
-    .values(clip)
-    .onConflict((oc) => oc.columns(['user_id', 'idempotency_key']).doNothing())
-    .executeTakeFirstOrThrow()
-  return numInsertedOrUpdatedRows === 1n
+/** A clip to record, with what comes with it. */
+export interface NewClip {
+  clip: Insertable<ReplayClipsTable>
+  /** Those that it takes from, or may still take from while it waits. */
+  sessionIds: string[]
+  pins: Pin[]
+  jobs: RawBuilder<unknown>[]
 }
+
+/**
+ * Records a clip, its sessions, pins and jobs, and tells whoever waits, in one statement: round trips are most of what a
+ * press takes. Undefined, and nothing done, when the owner already has a clip with this idempotency key.
+ */
+export async function recordClip(trx: Trx, { clip, sessionIds, pins, jobs }: NewClip): Promise<Clip | undefined> {
+  const done = sql.join([...jobs, notifyClip(clip.id)].map((job) => sql`(${job}) is null`))
+  const row = await trx
+    .with('clip', (db) =>
+      db
+        .insertInto('replay_clips')
+        .values(clip)
+        .onConflict((oc) => oc.columns(['user_id', 'idempotency_key']).doNothing())
+        .returningAll(),
+    )
+    .with('sessions', (db) =>
+      db
+        .insertInto('clip_sessions')
+        .columns(['clip_id', 'session_id'])
+        .expression((eb) => eb.selectFrom('clip').select(['id', unnest(sessionIds, 'uuid').as('session_id')])),
+    )
+    .with('pins', (db) =>
+      db
+        .insertInto('clip_segments')
+        .columns(['clip_id', 'session_id', 'first_sequence', 'last_sequence'])
+        .expression((eb) => eb.selectFrom('clip').select(['id', ...pinColumns(pins)])),
+    )
+    .selectFrom('clip')
+    .selectAll()
+    .select(sql`array[${done}]`.as('done'))
+    .executeTakeFirst()
+  if (!row) return undefined
+  const { done: _done, ...recorded } = row
+  return recorded
+}
+
+/** Of a statement, which has a row for each then. */
+const unnest = <T extends string | number>(values: T[], type: 'uuid' | 'integer') =>
+  sql<T>`unnest(${values}::${sql.raw(type)}[])`
+
+const pinColumns = (pins: Pin[]) => [
+  unnest(
+    pins.map((pin) => pin.sessionId),
+    'uuid',
+  ).as('session_id'),
+  unnest(
+    pins.map((pin) => pin.first),
+    'integer',
+  ).as('first_sequence'),
+  unnest(
+    pins.map((pin) => pin.last),
+    'integer',
+  ).as('last_sequence'),
+]
 
 /** Changes a clip and tells whoever waits for it. */
 export async function setClip(trx: Trx, id: string, change: Updateable<ReplayClipsTable>): Promise<void> {
@@ -106,16 +159,11 @@ export async function setClip(trx: Trx, id: string, change: Updateable<ReplayCli
 }
 
 /** Wakes whoever waits for a clip, once the transaction is committed. */
-export async function tellClip(trx: Trx, id: string): Promise<void> {
-  await sql`select pg_notify('clip_changed', ${id})`.execute(trx)
+async function tellClip(trx: Trx, id: string): Promise<void> {
+  await sql`select ${notifyClip(id)}`.execute(trx)
 }
 
-export async function recordClipSessions(trx: Trx, clipId: string, sessionIds: string[]): Promise<void> {
-  await trx
-    .insertInto('clip_sessions')
-    .values(sessionIds.map((session_id) => ({ clip_id: clipId, session_id })))
-    .execute()
-}
+const notifyClip = (id: string) => sql`pg_notify('clip_changed', ${id})`
 
 export async function listClipSessions(db: Db, clipId: string): Promise<string[]> {
   const rows = await db
@@ -146,8 +194,9 @@ export interface Pin {
   last: number
 }
 
-/** Keeps segments from being deleted while the clip needs them. */
-export async function recordPins(trx: Trx, clipId: string, pins: Pin[]): Promise<void> {
+/** The segments that are kept from being deleted while the clip needs them: these now, and among them all that it needed before. */
+export async function setPins(trx: Trx, clipId: string, pins: Pin[]): Promise<void> {
+  await deletePins(trx, clipId)
   if (pins.length === 0) return
   const rows = pins.map(({ sessionId, first, last }) => ({
     clip_id: clipId,
@@ -156,12 +205,6 @@ export async function recordPins(trx: Trx, clipId: string, pins: Pin[]): Promise
     last_sequence: last,
   }))
   await trx.insertInto('clip_segments').values(rows).execute()
-}
-
-/** The clip needs these now, and among them all that it needed before. */
-export async function setPins(trx: Trx, clipId: string, pins: Pin[]): Promise<void> {
-  await deletePins(trx, clipId)
-  await recordPins(trx, clipId, pins)
 }
 
 export async function deletePins(trx: Trx, clipId: string): Promise<void> {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { Router, type Request, type Response } from 'express'
 import { z } from 'zod'
 import { finishClip } from '../capture/finish-clip.ts'
+import type { ClipWithFile } from '../clip/clip.repo.ts'
 import { captureClip, type CaptureDeps, type CaptureRequest } from '../capture/capture-clip.ts'
 import { listSessionsOfUser } from '../capture/load-timeline.ts'
 import type { Config } from '../config.ts'
@@ -64,12 +65,13 @@ type LimitedDeps = CaptureRoutesDeps & { limit: CaptureLimit }
 
 /** 201 with the finished clip; 202 with one that waits, if the caller does not want to, or no longer. */
 async function answerCapture(deps: LimitedDeps, req: Request, res: Response, request: CaptureRequest): Promise<void> {
-  const { id, isWaiting } = await commit(deps, req, res, request)
-  // What landed while this was committed told nobody yet that it was waited for.
-  if (isWaiting) await finishClip(deps, id, false)
+  const committed = await commit(deps, req, res, request)
+  const { id } = committed
   const prefer = readPrefer(req.get('prefer'))
   const waitMs = prefer.isAsync ? 0 : Math.min(prefer.waitMs ?? DEFAULT_WAIT_MS, LONGEST_WAIT_MS)
-  const clip = await awaitClip(deps, id, waitMs)
+  // What landed while this was committed told nobody yet that it was waited for.
+  if (committed.status === 'waiting') await finishClip(deps, id, false)
+  const clip = committed.status === 'waiting' ? await awaitClip(deps, id, waitMs) : committed
   if (!clip) throw new AppError('not_found', 'this clip was deleted while it was made')
   if (clip.status === 'failed') {
     const details = { clipId: id, coverage: clip.coverage }
@@ -80,7 +82,7 @@ async function answerCapture(deps: LimitedDeps, req: Request, res: Response, req
   res.location(`/v1/clips/${id}`).json(deps.presenterFor(req).clip(clip))
 }
 
-async function commit(deps: LimitedDeps, req: Request, res: Response, request: CaptureRequest) {
+async function commit(deps: LimitedDeps, req: Request, res: Response, request: CaptureRequest): Promise<ClipWithFile> {
   try {
     await deps.limit(req, res, request.userId)
     return await captureClip(deps, request)
