@@ -13,6 +13,7 @@ import { migrate } from '../src/db/migrate.ts'
 import type { ClipAnswer } from '../src/http/answers.ts'
 import { createLog } from '../src/log.ts'
 import { makeCaptureMaterial, MINUTES } from './capture-material.ts'
+import { readNpmStart } from './npm-start.ts'
 
 /*
  * A service, as `npm start` runs it, beside a share of ten minutes that has landed.
@@ -80,9 +81,11 @@ export async function startStage(kept = join(tmpdir(), 'livekit-replay-bench')):
 
 async function startService(directory: string, databaseUrl: string): Promise<{ service: ChildProcess; url: string }> {
   const port = await freePort()
+  const { execArgv, env } = readNpmStart()
   const service = fork(new URL('landing-service.ts', import.meta.url), {
-    execArgv: ['--import', new URL('../src/compile-cache.js', import.meta.url).href, '--max-semi-space-size=2'],
+    execArgv,
     env: {
+      ...env,
       PATH: process.env['PATH'],
       DATABASE_URL: databaseUrl,
       // Nobody: nothing is concluded from that.

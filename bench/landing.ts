@@ -12,6 +12,7 @@ import { migrate } from '../src/db/migrate.ts'
 import { createLog } from '../src/log.ts'
 import { addSessions, makeMaterial, startShare, SEGMENTS, SEGMENT_MS } from './landing-load.ts'
 import { quantile } from './measure.ts'
+import { readNpmStart } from './npm-start.ts'
 import { between, usageOf } from './process-usage.ts'
 import { GROWTH, growthRow, JUDGED, judged, report, round } from './report.ts'
 
@@ -99,10 +100,11 @@ async function measure(sessions: number): Promise<Landings> {
 
 async function startServiceProcess(dataPath: string): Promise<ChildProcess> {
   const address = livekit.address()
+  const { execArgv, env } = readNpmStart()
   const child = fork(new URL('landing-service.ts', import.meta.url), {
-    // As `npm start` has it.
-    execArgv: ['--import', new URL('../src/compile-cache.js', import.meta.url).href, '--max-semi-space-size=2'],
+    execArgv,
     env: {
+      ...env,
       PATH: process.env['PATH'],
       DATABASE_URL: postgres.connectionString,
       LIVEKIT_URL: `http://127.0.0.1:${address !== null && typeof address === 'object' ? address.port : 0}`,

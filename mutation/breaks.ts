@@ -178,8 +178,8 @@ export const BREAKS: Break[] = [
     invariant: 9,
     what: 'a clip that was answered is not asked to come to rest',
     file: 'src/capture/capture-clip.ts',
-    search: ': storeJobs(session.id, id)',
-    replace: ': []',
+    search: ': addStoreJobs(session.id, id)',
+    replace: ': finish()',
     tests: ['test/capture/store.test.ts'],
   },
   {

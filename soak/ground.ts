@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { readNpmStart } from '../bench/npm-start.ts'
 import { createDb, createPool, type Db } from '../src/db/connect.ts'
 import { startEmbeddedPostgres } from '../src/db/embedded.ts'
 import { postgresUser } from '../src/db/postgres-user.ts'
@@ -125,9 +126,10 @@ async function mountDisk(path: string): Promise<boolean> {
 }
 
 async function forkService(env: Record<string, string>, errors: Map<string, number>): Promise<ChildProcess> {
+  const asStarted = readNpmStart()
   const service = fork(new URL('service.ts', import.meta.url), {
-    execArgv: ['--import', new URL('../src/compile-cache.js', import.meta.url).href, '--max-semi-space-size=2'],
-    env: { ...env, LOG_LEVEL: env['LOG_LEVEL'] ?? 'error' },
+    execArgv: asStarted.execArgv,
+    env: { ...asStarted.env, ...env, LOG_LEVEL: env['LOG_LEVEL'] ?? 'error' },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })
   if (service.stderr)

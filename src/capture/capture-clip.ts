@@ -6,10 +6,10 @@ import type { Config } from '../config.ts'
 import type { Db, Trx } from '../db/connect.ts'
 import type { Clip, Session } from '../db/schema.ts'
 import { AppError } from '../errors.ts'
-import { addJob } from '../job/jobs.ts'
+import { addJobs, jobSpec } from '../job/jobs.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
-import { storeJobs } from './ask-to-store.ts'
+import { addStoreJobs } from './ask-to-store.ts'
 import type { ClipMediaCache } from './clip-media.ts'
 import { describeBuffer } from './describe-buffer.ts'
 import { loadTimelines } from './load-timeline.ts'
@@ -137,12 +137,13 @@ async function insertClip(
     status: waits ? ('waiting' as const) : ('ready' as const),
     size_bytes: waits || !plan ? null : plan.sizeBytes,
   }
-  const finish = () => addJob('finish_clip', session.id, { clipId: id }, { key: `finish:${id}`, inMs: waitMs })
+  const finish = () =>
+    addJobs([jobSpec('finish_clip', session.id, { clipId: id }, { key: `finish:${id}`, inMs: waitMs })])
   return recordClip(trx, {
     clip,
     sessionIds: sessions.map((one) => one.id),
     pins: plan?.pins ?? [],
-    jobs: waits ? [finish()] : storeJobs(session.id, id),
+    jobs: waits ? finish() : addStoreJobs(session.id, id),
   })
 }
 

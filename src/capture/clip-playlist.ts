@@ -25,10 +25,11 @@ export function clipPlaylist(parts: PlaylistParts): string {
     `#EXT-X-START:TIME-OFFSET=${startOffsetSeconds.toFixed(6)},PRECISE=YES`,
     `#EXT-X-MAP:URI="${linkOf('init.mp4')}"`,
   ]
+  const wallClock = createWallClock(parts.coverage)
   let at = 0
   for (const [n, duration] of seconds.entries()) {
     lines.push(
-      `#EXT-X-PROGRAM-DATE-TIME:${wallClock(parts.coverage, at).toISOString()}`,
+      `#EXT-X-PROGRAM-DATE-TIME:${wallClock(at).toISOString()}`,
       `#EXTINF:${duration.toFixed(6)},`,
       linkOf(`fragment-${n}.m4s`),
     )
@@ -38,12 +39,15 @@ export function clipPlaylist(parts: PlaylistParts): string {
   return `${lines.join('\n')}\n`
 }
 
-/** The wall clock of an instant of the clip, whose gaps are cut out of it. */
-function wallClock({ coveredFrom, coveredTo, gaps }: Coverage, seconds: number): Date {
-  let wall = Date.parse(coveredFrom) + seconds * 1000
-  for (const { from, to } of gaps) {
-    const isInside = from > coveredFrom && to < coveredTo
-    if (isInside && Date.parse(from) <= wall) wall += Date.parse(to) - Date.parse(from)
+/** The wall clock of each instant of the clip, whose gaps are cut out of it. */
+function createWallClock({ coveredFrom, coveredTo, gaps }: Coverage): (seconds: number) => Date {
+  const begin = Date.parse(coveredFrom)
+  const cuts = gaps
+    .filter(({ from, to }) => from > coveredFrom && to < coveredTo)
+    .map(({ from, to }) => ({ from: Date.parse(from), length: Date.parse(to) - Date.parse(from) }))
+  return (seconds) => {
+    let wall = begin + seconds * 1000
+    for (const { from, length } of cuts) if (from <= wall) wall += length
+    return new Date(Math.round(wall))
   }
-  return new Date(Math.round(wall))
 }

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { jsonArrayFrom } from 'kysely/helpers/postgres'
 import type { Db, Trx } from '../db/connect.ts'
 import type { ClipSpan, Session } from '../db/schema.ts'
-import { unpackFrameIndex } from '../media/frame-index.ts'
+import { startUnpacking, unpackFrameIndex } from '../media/frame-index.ts'
 import { placeSegments, type SourceSegment, type TickRange } from '../media/timeline.ts'
 import type { SessionTimeline } from './cut-plan.ts'
 import { sampleKey } from './sample-files.ts'
@@ -31,7 +31,7 @@ async function loadTimeline(
     sessionId: session.id,
     originMs,
     clock: session.clock_source,
-    placed: placeSegments(rows.flatMap((row) => sourceSegment(session.id, row))),
+    placed: placeSegments(sourceSegments(session.id, rows)),
     unreadable: rows.filter((row) => !row.frame_index).map(rangeOf),
     shared: session.spans.map(({ shared_from, shared_to }) => ({
       fromMs: Date.parse(shared_from),
@@ -144,10 +144,16 @@ const rangeOf = (row: SegmentRow): TickRange => ({
   toTicks: (row.start_ms + row.duration_ms) * 90,
 })
 
-function sourceSegment(sessionId: string, row: SegmentRow): SourceSegment[] {
-  if (!row.frame_index) return []
-  const frameIndex = unpackFrameIndex(row.frame_index)
-  return [{ key: sampleKey(sessionId, row.file_name), sequence: row.sequence, startMs: row.start_ms, frameIndex }]
+/** Of those that are readable. */
+function sourceSegments(sessionId: string, rows: SegmentRow[]): SourceSegment[] {
+  const unpacking = startUnpacking()
+  const segments: SourceSegment[] = []
+  for (const { sequence, start_ms, file_name, frame_index } of rows) {
+    if (!frame_index) continue
+    const frameIndex = unpackFrameIndex(frame_index, unpacking)
+    segments.push({ key: sampleKey(sessionId, file_name), sequence, startMs: start_ms, frameIndex })
+  }
+  return segments
 }
 
 /** The segments that a clip has pinned, of one of its sessions. */
@@ -173,5 +179,5 @@ export async function listPinnedSegments(
     .where('clip_segments.session_id', '=', sessionId)
     .orderBy('segments.sequence')
     .execute()
-  return rows.flatMap((row) => sourceSegment(sessionId, row))
+  return sourceSegments(sessionId, rows)
 }

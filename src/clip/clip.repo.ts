@@ -95,7 +95,8 @@ export interface NewClip {
   /** Those that it takes from, or may still take from while it waits. */
   sessionIds: string[]
   pins: Pin[]
-  jobs: RawBuilder<unknown>[]
+  /** As `addJobs` gives them. */
+  jobs: RawBuilder<unknown>
 }
 
 /**
@@ -103,7 +104,6 @@ export interface NewClip {
  * press takes. Undefined, and nothing done, when the owner already has a clip with this idempotency key.
  */
 export async function recordClip(trx: Trx, { clip, sessionIds, pins, jobs }: NewClip): Promise<Clip | undefined> {
-  const done = sql.join([...jobs, notifyClip(clip.id)].map((job) => sql`(${job}) is null`))
   const row = await trx
     .with('clip', (db) =>
       db
@@ -126,10 +126,10 @@ export async function recordClip(trx: Trx, { clip, sessionIds, pins, jobs }: New
     )
     .selectFrom('clip')
     .selectAll()
-    .select(sql`array[${done}]`.as('done'))
+    .select([jobs.as('jobs'), notifyClip(clip.id).as('told')])
     .executeTakeFirst()
   if (!row) return undefined
-  const { done: _done, ...recorded } = row
+  const { jobs: _jobs, told: _told, ...recorded } = row
   return recorded
 }
 

@@ -81,11 +81,16 @@ export async function enqueue<N extends JobName>(
   payload: JobPayloads[N],
   options: EnqueueOptions = {},
 ): Promise<void> {
-  await sql`select ${addJob(name, sessionId, payload, options)}`.execute(db)
+  await sql`select ${addJobs([jobSpec(name, sessionId, payload, options)])}`.execute(db)
 }
 
-/** The same as an SQL expression, for a statement that adds several. */
-export function addJob<N extends JobName>(
+/** The same as an SQL expression, for several jobs: each call of this function takes a millisecond or two. */
+export function addJobs(specs: RawBuilder<unknown>[]): RawBuilder<unknown> {
+  return sql`(select count(*) from graphile_worker.add_jobs(array[${sql.join(specs)}]))`
+}
+
+/** A job as `addJobs` takes it; see `enqueue`. */
+export function jobSpec<N extends JobName>(
   name: N,
   sessionId: string,
   payload: JobPayloads[N],
@@ -93,16 +98,16 @@ export function addJob<N extends JobName>(
 ): RawBuilder<unknown> {
   const runAt =
     options.inMs === undefined
-      ? sql`${options.runAt ?? null}`
+      ? sql`${options.runAt ?? null}::timestamptz`
       : sql`now() + make_interval(secs => ${options.inMs / 1000}::float8)`
   const isBound = NODE_JOBS.includes(name) && isOurId(sessionId)
   const identifier = isBound
-    ? sql`coalesce((select ${jobOfNode(name, '')}::text || node from egress_sessions where id = ${sessionId}), ${name})`
-    : sql`${name}`
-  return sql`graphile_worker.add_job(
-    ${identifier}, payload := ${JSON.stringify(payload)}::json, queue_name := ${`${QUEUE[name]}:${sessionId}`},
-    run_at := ${runAt}, job_key := ${options.key ?? null}, max_attempts := ${MAX_ATTEMPTS[name]}
-  )`
+    ? sql`coalesce((select ${jobOfNode(name, '')}::text || node from egress_sessions where id = ${sessionId}), ${name}::text)`
+    : sql`${name}::text`
+  return sql`row(
+    ${identifier}, ${JSON.stringify(payload)}::json, ${`${QUEUE[name]}:${sessionId}`}::text, ${runAt},
+    ${MAX_ATTEMPTS[name]}::smallint, ${options.key ?? null}::text, null, null
+  )::graphile_worker.job_spec`
 }
 
 /** Takes back a job that has not begun. */

@@ -83,22 +83,26 @@ export function clipFragments(tracks: Tracks): ClipFragments {
   const lead = leadOf(video)
   const groups = groupChunks(chunks)
   const starts = groups.map((group) => shownFrom(video, lead, group.firstPicture))
-  const keys = new Set(video.keys)
-  // A playlist needs none of them, and a press is followed by a playlist.
+  // A playlist needs neither, and a press is followed by a playlist.
+  let keys: Set<number> | undefined
   let times: Times | undefined
   const durations = groups.map((_, i) => (starts[i + 1] ?? tracks.durationTicks) - (i === 0 ? 0 : starts[i]!))
+  const keysOf = () => (keys ??= new Set(video.keys))
   const timesOf = () => (times ??= shownTimes(video, lead))
   const fragment = (number: number) => {
     const group = groups[number]
     if (!group) return undefined
     const runs = group.chunks.map((placed) =>
-      placed.chunk.track === 'video' ? videoRun(video, keys, timesOf(), placed) : audioRun(audio!, placed),
+      placed.chunk.track === 'video' ? videoRun(video, keysOf(), timesOf(), placed) : audioRun(audio!, placed),
     )
     const head = withMdat(moof(number + 1, runs), group.length)
     return { head, offset: group.offset, length: group.length, durationTicks: durations[number]! }
   }
   let firstEnd = Infinity
-  for (const pts of video.pts) if (pts > video.edit.mediaTime && pts < firstEnd) firstEnd = pts
+  for (let i = 0; i < video.pts.length; i += 1) {
+    const pts = video.pts[i]!
+    if (pts > video.edit.mediaTime && pts < firstEnd) firstEnd = pts
+  }
   const firstTicks = Math.min(firstEnd - video.edit.mediaTime, tracks.durationTicks)
   const startTicks = starts[0] === 0 ? 0 : firstTicks * INTO_FIRST_PICTURE - starts[0]!
   return { durations, startOffsetSeconds: startTicks / 90000, fragment }

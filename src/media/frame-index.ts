@@ -51,22 +51,54 @@ export function packFrameIndex(index: FrameIndex): Buffer {
   return Buffer.from(out)
 }
 
+/** Shared by segments that are unpacked together: one after the other they are nearly the same, and each is small. */
+export type Unpacking = {
+  /** Where tables are put, as long as there is room; then comes a new one, of so many bytes at least. */
+  memory: ArrayBuffer
+  used: number
+  memoryBytes: number
+  sps: Buffer
+  pps: Buffer
+}
+
+export function startUnpacking(memoryBytes = 64 * 1024): Unpacking {
+  return { memory: new ArrayBuffer(0), used: 0, memoryBytes, sps: Buffer.alloc(0), pps: Buffer.alloc(0) }
+}
+
 /** Throws `CorruptFrameIndex` on anything that `packFrameIndex` does not write. */
-export function unpackFrameIndex(bytes: Uint8Array): FrameIndex {
+export function unpackFrameIndex(bytes: Uint8Array, unpacking = startUnpacking(0)): FrameIndex {
   const reader: Reader = { bytes, at: 0 }
   const version = takeVarint(reader)
   if (version !== VERSION) throw new CorruptFrameIndex(`frame index of version ${version}, not ${VERSION}`)
   const firstDts = takeVarint(reader)
   if (firstDts >= 2 ** 33) throw new CorruptFrameIndex('the frame index starts beyond the 33-bit clock')
-  const sps = takeBytes(reader)
-  const pps = takeBytes(reader)
-  if (!readPictureSize(sps) || pps.length === 0) throw new CorruptFrameIndex('the frame index has no parameter sets')
-  const video = unpackVideo(reader)
+  const { sps, pps } = takeParameterSets(reader, unpacking)
+  const video = unpackVideo(reader, unpacking)
   const hasAudio = takeVarint(reader)
   if (hasAudio > 1) throw new CorruptFrameIndex('the frame index has an unknown part')
-  const audio = hasAudio === 1 ? unpackAudio(reader) : null
+  const audio = hasAudio === 1 ? unpackAudio(reader, unpacking) : null
   if (reader.at !== bytes.length) throw new CorruptFrameIndex('the frame index has bytes after its end')
   return { firstDts, sps, pps, video, audio }
+}
+
+function takeParameterSets(reader: Reader, unpacking: Unpacking): { sps: Buffer; pps: Buffer } {
+  const [sps, pps] = [takeBytes(reader), takeBytes(reader)]
+  const isKnown = sps.equals(unpacking.sps) && pps.equals(unpacking.pps)
+  if (isKnown && pps.length > 0) return { sps: unpacking.sps, pps: unpacking.pps }
+  if (!readPictureSize(sps) || pps.length === 0) throw new CorruptFrameIndex('the frame index has no parameter sets')
+  // The bytes they were read from are not kept for them.
+  Object.assign(unpacking, { sps: Buffer.from(sps), pps: Buffer.from(pps) })
+  return { sps: unpacking.sps, pps: unpacking.pps }
+}
+
+/** Where room for so many numbers of 32 bits begins in `unpacking.memory`; they are 0. */
+function takeMemory(unpacking: Unpacking, count: number): number {
+  if (unpacking.used + 4 * count > unpacking.memory.byteLength) {
+    unpacking.memory = new ArrayBuffer(Math.max(unpacking.memoryBytes, 4 * count))
+    unpacking.used = 0
+  }
+  unpacking.used += 4 * count
+  return unpacking.used - 4 * count
 }
 
 /** Bytes of all pictures: where the sound begins in the sample file. */
@@ -105,14 +137,14 @@ function packVideo(out: number[], { sizes, dts, pts, keys }: FrameIndex['video']
   for (let i = 0; i < pts.length; i += 1) putVarint(out, palette.get(pts[i]! - dts[i]!)!)
 }
 
-function unpackVideo(reader: Reader): FrameIndex['video'] {
+function unpackVideo(reader: Reader, unpacking: Unpacking): FrameIndex['video'] {
   const count = takeCount(reader)
-  // One piece of memory for all three: a clip of ten minutes has three hundred of these.
-  const { buffer } = new Uint32Array(3 * count)
-  const sizes = takeSizes(reader, new Uint32Array(buffer, 0, count))
+  const at = takeMemory(unpacking, 3 * count)
+  const { memory } = unpacking
+  const sizes = takeSizes(reader, new Uint32Array(memory, at, count))
   const keys = takeDifferences(reader, count)
   if (keys[0] !== 0) throw new CorruptFrameIndex('the frame index does not begin with a keyframe')
-  const dts = new Int32Array(buffer, 4 * count, count)
+  const dts = new Int32Array(memory, at + 4 * count, count)
   let step = 0
   for (let i = 1; i < count; i += 1) {
     step += takeSigned(reader)
@@ -121,7 +153,7 @@ function unpackVideo(reader: Reader): FrameIndex['video'] {
   }
   const palette: number[] = []
   for (let i = takeCount(reader); i > 0; i -= 1) palette.push(takeSigned(reader))
-  const pts = new Int32Array(buffer, 8 * count, count)
+  const pts = new Int32Array(memory, at + 8 * count, count)
   for (let i = 0; i < count; i += 1) {
     const offset = palette[takeVarint(reader)]
     if (offset === undefined) throw new CorruptFrameIndex('the frame index names an unknown pts offset')
@@ -141,11 +173,12 @@ function packAudio(out: number[], { config, sizes, anchors }: AudioIndex): void 
   for (const anchor of anchors) putSigned(out, anchor.pts)
 }
 
-function unpackAudio(reader: Reader): AudioIndex {
+function unpackAudio(reader: Reader, unpacking: Unpacking): AudioIndex {
   const config = takeVarint(reader)
   if (config > 0xffff || !readAudioConfig(config)) throw new CorruptFrameIndex('the frame index has unknown sound')
   const count = takeCount(reader)
-  const sizes = takeSizes(reader, new Uint32Array(count))
+  const at = takeMemory(unpacking, count)
+  const sizes = takeSizes(reader, new Uint32Array(unpacking.memory, at, count))
   const frames = takeDifferences(reader, count)
   if (frames[0] !== 0) throw new CorruptFrameIndex('the frame index has sound without a time')
   return { config, sizes, anchors: frames.map((frame) => ({ frame, pts: int32(takeSigned(reader)) })) }

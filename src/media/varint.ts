@@ -67,11 +67,13 @@ export function takeSigned(reader: Reader): number {
   return value % 2 === 1 ? -(value + 1) / 2 : value / 2
 }
 
+/** Not a copy. */
 export function takeBytes(reader: Reader): Buffer {
   const length = takeVarint(reader)
   if (length > reader.bytes.length - reader.at) throw new CorruptFrameIndex('the frame index ends early')
   reader.at += length
-  return Buffer.from(reader.bytes.subarray(reader.at - length, reader.at))
+  const { buffer, byteOffset } = reader.bytes
+  return Buffer.from(buffer, byteOffset + reader.at - length, length)
 }
 
 /** How many entries follow; each takes a byte at least, so a wild number is seen before anything is allocated. */
