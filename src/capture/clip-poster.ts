@@ -1,6 +1,5 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { Readable } from 'node:stream'
 import { v7 as uuidv7 } from 'uuid'
 import { findClip, type ClipWithFile } from '../clip/clip.repo.ts'
 import { posterPath } from '../clip/clip-path.ts'
@@ -40,7 +39,7 @@ export async function clipPoster(deps: PosterDeps, clip: ClipWithFile): Promise<
   const still = await deps.posterCache(clip.content_key ?? clip.id, () =>
     takeTurn(deps.stillTurns, async () => {
       const read = await openBytes(deps, clip)
-      return deps.makeStill(Readable.from(read(0, Number.MAX_SAFE_INTEGER)))
+      return deps.makeStill((buffers) => read(0, Number.MAX_SAFE_INTEGER, buffers))
     }),
   )
   // Who asked has it all the same; who asks next makes it again.

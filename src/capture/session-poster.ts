@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream'
 import type { Now } from '../clock.ts'
 import type { Db } from '../db/connect.ts'
 import { cutClip } from '../media/clip-cut.ts'
@@ -49,7 +48,7 @@ async function makeStill(deps: SessionPosterDeps, sessionId: string): Promise<Bu
   if (!segment) return undefined
   const mp4 = buildMp4(cutClip([{ ...lastKeyFrame(segment), segments: [segment] }]))
   const openSample = openSampleIn(deps.bufferPath)
-  return takeTurn(deps.stillTurns, () => deps.makeStill(Readable.from(readRange(mp4, 0, mp4.size, openSample))))
+  return takeTurn(deps.stillTurns, () => deps.makeStill((buffers) => readRange(mp4, 0, mp4.size, openSample, buffers)))
 }
 
 function lastKeyFrame({ frameIndex, offset, frameTicks }: PlacedSegment) {

@@ -1,11 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { constants, setPriority } from 'node:os'
-import type { Readable } from 'node:stream'
 import { AppError } from '../errors.ts'
+import { pump, twoBuffers, type Buffers } from '../media/pump.ts'
 
-/** A JPEG of the first picture that an MP4 shows. Throws `ffmpeg_failed`. */
-export type MakeStill = (mp4: Readable) => Promise<Buffer>
+/** An MP4's bytes, read into these buffers. */
+type ReadMp4 = (buffers: Buffers) => AsyncIterable<Buffer>
+
+/** A JPEG of the first picture that an MP4 shows. Throws `ffmpeg_failed`, and as reading does. */
+export type MakeStill = (read: ReadMp4) => Promise<Buffer>
 
 const WIDTH = 640
 const TIME_LIMIT_MS = 15_000
@@ -20,13 +23,7 @@ const ARGUMENTS = [
 
 /** `ffmpegPath` is asked for when the first still is made. */
 export function createStillMaker(ffmpegPath: string | undefined): MakeStill {
-  return async (mp4) => {
-    try {
-      return await runFfmpeg(ffmpegPath ?? (await bundledFfmpeg()), mp4)
-    } finally {
-      mp4.destroy()
-    }
-  }
+  return async (read) => runFfmpeg(ffmpegPath ?? (await bundledFfmpeg()), read)
 }
 
 async function bundledFfmpeg(): Promise<string> {
@@ -44,7 +41,7 @@ function yieldTo(child: ChildProcess): void {
   }
 }
 
-async function runFfmpeg(path: string, mp4: Readable): Promise<Buffer> {
+async function runFfmpeg(path: string, read: ReadMp4): Promise<Buffer> {
   const child = spawn(path, ARGUMENTS, {
     stdio: ['pipe', 'pipe', 'pipe'],
     timeout: TIME_LIMIT_MS,
@@ -60,14 +57,15 @@ async function runFfmpeg(path: string, mp4: Readable): Promise<Buffer> {
   })
   child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-1000)))
   // It closes its end as soon as it has its picture.
-  child.stdin.on('error', () => mp4.destroy())
+  child.stdin.on('error', () => undefined)
+  const buffers = twoBuffers()
   let unreadable: unknown
-  mp4.on('error', (error) => {
-    unreadable = error
-    child.stdin.end()
-  })
-  mp4.pipe(child.stdin)
+  const fed = pump(read(buffers.take), child.stdin)
+    .catch((error: unknown) => (unreadable = error))
+    .finally(() => child.stdin.end())
   const [code] = (await once(child, 'close').catch((error: unknown) => [error])) as unknown[]
+  await fed
+  buffers.release()
   if (unreadable !== undefined) throw unreadable
   if (code !== 0 || size === 0) {
     const cause = code instanceof Error ? code : new Error(`ffmpeg ended with ${String(code)}: ${said.trim()}`)
