@@ -97,7 +97,7 @@ async function listSharedSessions(trx: Trx, ids: string[]): Promise<SharedSessio
           .orderBy('shared_from'),
       ).as('spans'),
     )
-    .where('id', 'in', ids)
+    .where(sql<boolean>`id = any(${ids}::uuid[])`)
     .orderBy('created_at')
     .execute()
 }
