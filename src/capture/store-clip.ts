@@ -1,6 +1,5 @@
 import { link, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { v7 as uuidv7 } from 'uuid'
 import {
   deletePins,
@@ -19,9 +18,6 @@ import { errorFields, type Log } from '../log.ts'
 import type { Written } from '../media/write-virtual-file.ts'
 import { loadClipMedia, storedPath, type ClipMediaCache, type MediaDeps } from './clip-media.ts'
 import type { ClipWriter } from './clip-writer.ts'
-
-/** Who pressed asks for the playlist next, and a file takes all that the disk and a core can give. */
-const BEGIN_AFTER_MS = 25
 
 export interface StoreDeps extends MediaDeps {
   now: Now
@@ -70,7 +66,6 @@ async function linkTwin(deps: StoreDeps, clip: ClipWithFile, path: string): Prom
 
 async function writeClipFile(deps: StoreDeps, clip: ClipWithFile, path: string): Promise<Written> {
   const destination = storedPath(deps.storagePath, path)
-  await pause(BEGIN_AFTER_MS)
   const { mp4 } = await loadClipMedia(deps, deps.mediaCache, clip)
   await mkdir(dirname(destination), { recursive: true })
   const temporary = `${destination}.tmp`

@@ -133,7 +133,7 @@ export async function recordClip(trx: Trx, { clip, sessionIds, pins, jobs }: New
   return recorded
 }
 
-/** Of a statement, which has a row for each then. */
+/** A row for each value; several of the same length go in step. */
 const unnest = <T extends string | number>(values: T[], type: 'uuid' | 'integer') =>
   sql<T>`unnest(${values}::${sql.raw(type)}[])`
 

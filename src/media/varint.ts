@@ -67,7 +67,7 @@ export function takeSigned(reader: Reader): number {
   return value % 2 === 1 ? -(value + 1) / 2 : value / 2
 }
 
-/** Not a copy. */
+/** A view of what is read, which whoever keeps it copies. */
 export function takeBytes(reader: Reader): Buffer {
   const length = takeVarint(reader)
   if (length > reader.bytes.length - reader.at) throw new CorruptFrameIndex('the frame index ends early')
