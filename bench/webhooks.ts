@@ -10,6 +10,7 @@ import pg from 'pg'
 import { startEmbeddedPostgres } from '../src/db/embedded.ts'
 import { createLog } from '../src/log.ts'
 import { quantile } from './measure.ts'
+import { readNpmStart } from './npm-start.ts'
 import { GROWTH, growthRow, JUDGED, judged, report, round } from './report.ts'
 import { makeRequests, send, type Mix, type Sent } from './webhook-load.ts'
 
@@ -98,10 +99,12 @@ async function measureGrowth(): Promise<void> {
 }
 
 function startService() {
-  return spawn(process.execPath, [new URL('../src/main.ts', import.meta.url).pathname], {
+  const { execArgv, env } = readNpmStart()
+  return spawn(process.execPath, [...execArgv, new URL('../src/main.ts', import.meta.url).pathname], {
     cwd: directory,
     stdio: 'ignore',
     env: {
+      ...env,
       PATH: process.env['PATH'],
       DATABASE_URL: postgres.connectionString,
       LIVEKIT_URL: `http://127.0.0.1:${livekitPort}`,

@@ -1,6 +1,7 @@
-import { Kysely, PostgresDialect, type Transaction } from 'kysely'
+import { Kysely, type Transaction } from 'kysely'
 import pg from 'pg'
 import { errorFields, type Log } from '../log.ts'
+import { PromptDialect } from './prompt-dialect.ts'
 import type { Schema } from './schema.ts'
 
 export type Db = Kysely<Schema>
@@ -23,6 +24,7 @@ export function createPool(connectionString: string, log: Log): pg.Pool {
   const pool = new pg.Pool({
     connectionString,
     types,
+    pipeline: true,
     max: 20,
     connectionTimeoutMillis: 5000,
     idleTimeoutMillis: KEEP_IDLE_MS,
@@ -36,7 +38,7 @@ export function createPool(connectionString: string, log: Log): pg.Pool {
 }
 
 export function createDb(pool: pg.Pool): Db {
-  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
+  return new Kysely<Schema>({ dialect: new PromptDialect({ pool }) })
 }
 
 /** Classes 08 (connection) and 57P (shutdown) of the Postgres error codes, a database that takes no connections, and what the socket says before there is a code. */

@@ -21,6 +21,7 @@ import { createLivekitState } from '../operate/livekit-state.ts'
 import { assertFreeSpace, readDisk } from '../segment/full-disk.ts'
 import { createLiveConfigs } from '../segment/live-buffer.ts'
 import { createTurns } from '../segment/turns.ts'
+import { createEventRecorder } from '../webhook/record-event.ts'
 
 /** What everything is given, by name; each takes of it what it says it needs. */
 export function createDeps(config: Config, db: Db, now: Now, log: Log, metrics: Metrics) {
@@ -49,6 +50,7 @@ export function createDeps(config: Config, db: Db, now: Now, log: Log, metrics: 
     rooms: timeCalls('rooms', createRoomApi(config.livekit), metrics.livekitCalled),
     livekitState: createLivekitState(timeCall('ping', createPing(config.livekit), metrics.livekitCalled)),
     receive: createWebhookReceiver(config.livekit, config.egressPath),
+    recordEvent: createEventRecorder(db),
     verifyToken: createTokenVerifier(config.livekit),
     signWebhook: createWebhookSigner(config.livekit),
     sendRoomData: timeCall('rooms.sendData', createRoomDataSender(config.livekit), metrics.livekitCalled),

@@ -1,4 +1,4 @@
-import type { Db, Trx } from '../db/connect.ts'
+import type { Trx } from '../db/connect.ts'
 import type { LivekitEvent, ReceiveWebhook } from '../livekit/webhook-event.ts'
 import type { Log } from '../log.ts'
 import { applyEgressFacts } from '../session/lifecycle.ts'
@@ -11,6 +11,7 @@ import {
   shareSeen,
   type Share,
 } from '../session/tell-share.ts'
+import { recordEvents, roomOf, type RecordEvent } from './record-event.ts'
 
 /*
  * LiveKit's door.
@@ -22,6 +23,7 @@ import {
 export interface WebhookDeps extends LifecycleDeps {
   log: Log
   receive: ReceiveWebhook
+  recordEvent: RecordEvent
 }
 
 export interface WebhookOutcome {
@@ -66,42 +68,28 @@ function concernsUs({ event, participant, track, egress, room }: LivekitEvent): 
   }
 }
 
-/** One statement is its own transaction. */
 async function recordOnly(deps: WebhookDeps, event: LivekitEvent): Promise<string> {
-  return (await recordEvent(deps, deps.db, event)) ? 'ignored' : 'duplicate'
+  const isNew = await deps.recordEvent({ event, receivedAt: deps.now(), effect: 'ignored' })
+  return isNew ? 'ignored' : 'duplicate'
 }
 
 async function recordAndAct(deps: WebhookDeps, event: LivekitEvent): Promise<string> {
   return deps.db.transaction().execute(async (trx) => {
-    if (!(await recordEvent(deps, trx, event))) return 'duplicate'
+    const expected = usualEffect(event)
+    const [isNew] = await recordEvents(trx, [{ event, receivedAt: deps.now(), effect: expected }])
+    if (isNew !== true) return 'duplicate'
     const effect = await act(deps, trx, event)
-    if (effect !== 'ignored')
+    if (effect !== expected)
       await trx.updateTable('webhook_events').set({ effect }).where('id', '=', event.id).execute()
     return effect
   })
 }
 
-async function recordEvent(deps: WebhookDeps, db: Db, event: LivekitEvent): Promise<boolean> {
-  const { numInsertedOrUpdatedRows } = await db
-    .insertInto('webhook_events')
-    .values({
-      id: event.id,
-      event: event.event,
-      room: roomOf(event),
-      room_sid: event.room?.sid ?? null,
-      participant_sid: event.participant?.sid ?? null,
-      track_sid: event.track?.sid ?? null,
-      body: JSON.stringify(event.body),
-      received_at: deps.now(),
-      effect: 'ignored',
-    })
-    .onConflict((oc) => oc.column('id').doNothing())
-    .executeTakeFirstOrThrow()
-  return numInsertedOrUpdatedRows === 1n
+/** What most such events do: then the record need not be written twice. */
+function usualEffect({ event }: LivekitEvent): string {
+  if (event === 'track_published') return 'session_created'
+  return event === 'track_unpublished' ? 'share_ended' : 'nothing_shared'
 }
-
-/** Egress events carry no room of their own (contract section 6). */
-const roomOf = ({ room, egress }: LivekitEvent) => room?.name || egress?.room || null
 
 async function act(deps: WebhookDeps, trx: Trx, event: LivekitEvent): Promise<string> {
   switch (event.event) {

@@ -12,6 +12,7 @@ import { endSilentSessions } from '../../src/session/silence.ts'
 import { startEgress } from '../../src/session/start-egress.ts'
 import { stopEgress, stopStray } from '../../src/session/stop-egress.ts'
 import { receiveWebhook } from '../../src/webhook/receive-webhook.ts'
+import { createEventRecorder } from '../../src/webhook/record-event.ts'
 import type { Activity } from './simulated-time.ts'
 
 /** The session side of a service, as one process has it, but moved by hand. */
@@ -64,6 +65,7 @@ export function createInstance({ config, connectionString, now, log, activity, l
     egress: alive(createEgressApi(config.livekit, config.egressPath)),
     rooms: alive(createRoomApi(config.livekit)),
     receive: createWebhookReceiver(config.livekit, config.egressPath),
+    recordEvent: createEventRecorder(db),
   }
   return Object.assign(instance, {
     db,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { sql } from 'kysely'
 import { expect } from 'chai'
@@ -99,6 +100,23 @@ describe("LiveKit's door", () => {
     expect(effects.filter((effect) => effect === 'duplicate')).to.have.length(199)
     const sessions = test.service.db.selectFrom('egress_sessions').selectAll().where('room', '=', 'crowded')
     expect(await sessions.execute()).to.have.length(1)
+  })
+
+  it('commits many at once, of which one that the database refuses fails alone', async () => {
+    // Too long for an index, and not to be made shorter.
+    const refused = `EV_${Array.from({ length: 3000 }, () => randomUUID()).join('')}`
+    const ids = Array.from({ length: 60 }, (_, n) => (n === 30 ? refused : `EV_class_${Math.floor(n / 2)}`))
+    const answers = await Promise.all(ids.map(async (id) => test.deliver(event({ event: 'participant_joined', id }))))
+    const outcomes = answers.map(({ status, body }, n) => (n === 30 || n === 31 ? status : body.effect))
+    expect(outcomes.slice(30, 32)).to.deep.equal([500, 200])
+    const others = outcomes.toSpliced(30, 2).map(String).toSorted()
+    expect(others).to.deep.equal([...Array(29).fill('duplicate'), ...Array(29).fill('ignored')])
+    const { count } = await test.service.db
+      .selectFrom('webhook_events')
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .where('id', 'like', 'EV_class_%')
+      .executeTakeFirstOrThrow()
+    expect(count).to.equal(30)
   })
 
   it('refuses what is not signed, signed with another secret, or for another body, and keeps nothing of it', async () => {
