@@ -4,7 +4,7 @@ import { reserveQuota } from '../clip/quota.ts'
 import type { Now } from '../clock.ts'
 import type { Config } from '../config.ts'
 import type { Db, Trx } from '../db/connect.ts'
-import type { Clip, Session } from '../db/schema.ts'
+import type { Clip } from '../db/schema.ts'
 import { AppError } from '../errors.ts'
 import { addJobs, jobSpec } from '../job/jobs.ts'
 import type { Log } from '../log.ts'
@@ -12,7 +12,7 @@ import type { Metrics } from '../metrics.ts'
 import { addStoreJobs } from './ask-to-store.ts'
 import type { ClipMediaCache } from './clip-media.ts'
 import { describeBuffer } from './describe-buffer.ts'
-import { loadTimelines } from './load-timeline.ts'
+import { loadTimelines, type SharedSession } from './load-timeline.ts'
 import { contentKey, isAwaited, makePlan, planColumns, type Plan } from './make-plan.ts'
 
 /*
@@ -36,7 +36,7 @@ export interface CaptureDeps {
 
 export interface CaptureRequest {
   /** Of one user in one room, oldest first; at least one. */
-  sessions: Session[]
+  sessions: SharedSession[]
   userId: string
   from: Date
   to: Date
@@ -78,16 +78,14 @@ export async function commitCapture(
   id: string,
   request: CaptureRequest,
 ): Promise<Clip | undefined> {
-  const { from, to, userId } = request
-  const ids = request.sessions.map((session) => session.id)
-  const { sessions, timelines } = await loadTimelines(trx, ids, from, to)
+  const { sessions, from, to } = request
+  const timelines = await loadTimelines(trx, sessions, from, to)
   const plan = makePlan(timelines, from, to)
   const waitMs = isAwaited(sessions, timelines, to) ? longestWaitMs(deps, request) : 0
   const isEnough = plan && (plan.coverage.complete || !request.isExact)
   if (!isEnough && waitMs === 0) throw await notRecorded(trx, request, plan)
   const clip = await insertClip(deps, trx, id, request, plan, waitMs)
   if (!clip) return undefined
-  await reserveQuota(trx, userId, clip.reserved_bytes, deps.config.quotaBytes)
   // Whoever is handed this clip asks for it next.
   if (plan && waitMs === 0) await deps.mediaCache(contentKey(plan), () => Promise.resolve(plan.media))
   return clip
@@ -139,12 +137,16 @@ async function insertClip(
   }
   const finish = () =>
     addJobs([jobSpec('finish_clip', session.id, { clipId: id }, { key: `finish:${id}`, inMs: waitMs })])
-  return recordClip(trx, {
+  const { quotaBytes } = deps.config
+  const recorded = await recordClip(trx, {
     clip,
     sessionIds: sessions.map((one) => one.id),
     pins: plan?.pins ?? [],
     jobs: waits ? finish() : addStoreJobs(session.id, id),
+    quotaBytes,
   })
+  if (recorded && !recorded.hasRoom) await reserveQuota(trx, clip.user_id, clip.reserved_bytes, quotaBytes)
+  return recorded?.clip
 }
 
 async function notRecorded(db: Db, { sessions, from, to }: CaptureRequest, plan: Plan | undefined): Promise<AppError> {

@@ -5,7 +5,7 @@ import type { Clip } from '../db/schema.ts'
 import { dequeue } from '../job/jobs.ts'
 import { askToStore } from './ask-to-store.ts'
 import type { CaptureDeps } from './capture-clip.ts'
-import { loadTimelines } from './load-timeline.ts'
+import { listSharedSessions, loadTimelines } from './load-timeline.ts'
 import { isAwaited, makePlan, planColumns, type Plan } from './make-plan.ts'
 
 export type FinishOutcome = 'ready' | 'failed' | 'waiting' | 'not_waiting'
@@ -37,7 +37,8 @@ export async function finishClip(deps: CaptureDeps, clipId: string, isDue: boole
     if (clip?.status !== 'waiting') return 'not_waiting'
     pressedAt = clip.pressed_at
     const { requested_from: from, requested_to: to } = clip
-    const { sessions, timelines } = await loadTimelines(trx, await listClipSessions(trx, clipId), from, to)
+    const sessions = await listSharedSessions(trx, await listClipSessions(trx, clipId))
+    const timelines = await loadTimelines(trx, sessions, from, to)
     const plan = makePlan(timelines, from, to)
     if (!isDue && isAwaited(sessions, timelines, to)) return growClip(trx, clip, plan)
     if (!isDue) await dequeue(trx, `finish:${clipId}`)

@@ -42,50 +42,32 @@ async function loadTimeline(
   }
 }
 
-/** What a user shared in a room at some time in `[from, to)` and is still kept; oldest first. */
-export async function listSessionsOfUser(
-  db: Db,
-  room: string,
-  userId: string,
-  from: Date,
-  to: Date,
-): Promise<Session[]> {
-  return db
-    .selectFrom('egress_sessions')
-    .selectAll()
-    .where('room', '=', room)
-    .where('user_id', '=', userId)
-    .where('purged_at', 'is', null)
-    .where('created_at', '<', to)
-    .where((eb) => eb.or([eb('ended_at', 'is', null), eb('ended_at', '>', from)]))
-    .orderBy('created_at')
-    .execute()
-}
-
 /** The timelines of several sessions of one user, oldest first; those without a segment are left out. */
 export async function loadTimelines(
   trx: Trx,
-  sessionIds: string[],
+  sessions: SharedSession[],
   from: Date,
   to: Date,
-): Promise<{ sessions: Session[]; timelines: SessionTimeline[] }> {
-  // What a session says of its end is read before its segments: one that lands in between is there then.
-  const sessions = await listSharedSessions(trx, sessionIds)
+): Promise<SessionTimeline[]> {
   const timelines: SessionTimeline[] = []
   for (const session of sessions) {
     const timeline = await loadTimeline(trx, session, from, to)
     if (timeline) timelines.push(timeline)
   }
-  return { sessions, timelines }
+  return timelines
 }
 
-interface SharedSession extends Session {
+/**
+ * A session with what a capture needs to know of it. It is read before its segments: what lands in between is there
+ * then, and what it says of its end is at worst too old, so that the capture waits, and looks again.
+ */
+export interface SharedSession extends Session {
   /** When there was a share, as JSON has times. */
   spans: { shared_from: string; shared_to: string | null }[]
 }
 
-async function listSharedSessions(trx: Trx, ids: string[]): Promise<SharedSession[]> {
-  return trx
+const sharedSessions = (db: Db) =>
+  db
     .selectFrom('egress_sessions')
     .selectAll()
     .select((eb) =>
@@ -97,8 +79,33 @@ async function listSharedSessions(trx: Trx, ids: string[]): Promise<SharedSessio
           .orderBy('shared_from'),
       ).as('spans'),
     )
-    .where(sql<boolean>`id = any(${ids}::uuid[])`)
     .orderBy('created_at')
+
+export async function findSharedSession(db: Db, id: string): Promise<SharedSession | undefined> {
+  return sharedSessions(db).where('id', '=', id).executeTakeFirst()
+}
+
+/** Oldest first. */
+export async function listSharedSessions(db: Db, ids: string[]): Promise<SharedSession[]> {
+  return sharedSessions(db)
+    .where(sql<boolean>`id = any(${ids}::uuid[])`)
+    .execute()
+}
+
+/** What a user shared in a room at some time in `[from, to)` and is still kept; oldest first. */
+export async function listSessionsOfUser(
+  db: Db,
+  room: string,
+  userId: string,
+  from: Date,
+  to: Date,
+): Promise<SharedSession[]> {
+  return sharedSessions(db)
+    .where('room', '=', room)
+    .where('user_id', '=', userId)
+    .where('purged_at', 'is', null)
+    .where('created_at', '<', to)
+    .where((eb) => eb.or([eb('ended_at', 'is', null), eb('ended_at', '>', from)]))
     .execute()
 }
 

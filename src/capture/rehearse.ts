@@ -1,15 +1,15 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Trx } from '../db/connect.ts'
-import type { Session } from '../db/schema.ts'
 import { packFrameIndex } from '../media/frame-index.ts'
 import { clipFragments } from '../media/fragmented-mp4.ts'
 import { EGRESS_ORIGIN, TICKS_PER_SECOND } from '../media/timeline.ts'
 import { recordSegments } from '../segment/segment.repo.ts'
-import { findSession, recordSession, recordShareSpan } from '../session/session.repo.ts'
+import { recordSession, recordShareSpan } from '../session/session.repo.ts'
 import type { ClipMedia } from './clip-media.ts'
 import { clipPlaylist } from './clip-playlist.ts'
 import { describeCoverage } from './coverage.ts'
 import { commitCapture, type CaptureDeps } from './capture-clip.ts'
+import { findSharedSession, type SharedSession } from './load-timeline.ts'
 
 /*
  * The first press after a start would take ten times as long as the next: V8 has compiled
@@ -51,7 +51,7 @@ async function rehearseOn(deps: CaptureDeps, [times = 0, ...others]: number[]): 
   })
 }
 
-async function captureOnce(deps: CaptureDeps, trx: Trx, session: Session, n: number): Promise<void> {
+async function captureOnce(deps: CaptureDeps, trx: Trx, session: SharedSession, n: number): Promise<void> {
   const id = uuidv7()
   const began = session.clock_origin?.getTime() ?? 0
   await commitCapture(
@@ -88,7 +88,7 @@ function writePlaylist({ cut }: ClipMedia): void {
 }
 
 /** Ten minutes of a share that has ended. */
-async function recordShare(trx: Trx, now: Date): Promise<Session> {
+async function recordShare(trx: Trx, now: Date): Promise<SharedSession> {
   const id = uuidv7()
   const began = new Date(now.getTime() - SEGMENTS * SEGMENT_MS)
   const row = {
@@ -110,7 +110,7 @@ async function recordShare(trx: Trx, now: Date): Promise<Session> {
     frame_index: packSegment(sequence),
   }))
   await recordSegments(trx, id, landed)
-  const session = await findSession(trx, id)
+  const session = await findSharedSession(trx, id)
   if (!session) throw new Error('a rehearsal without a session')
   return session
 }

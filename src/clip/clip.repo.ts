@@ -1,6 +1,7 @@
 import { sql, type Insertable, type RawBuilder, type Updateable } from 'kysely'
 import type { Db, Trx } from '../db/connect.ts'
 import type { Clip, ReplayClipsTable, StoredFile } from '../db/schema.ts'
+import { takingRoom } from './quota.ts'
 
 /** A clip with its file, once it has one. */
 export interface ClipWithFile extends Clip {
@@ -97,13 +98,19 @@ export interface NewClip {
   pins: Pin[]
   /** As `addJobs` gives them. */
   jobs: RawBuilder<unknown>
+  /** Its owner's limit, if they have none of their own. */
+  quotaBytes: number
 }
 
 /**
- * Records a clip, its sessions, pins and jobs, and tells whoever waits, in one statement: round trips are most of what a
- * press takes. Undefined, and nothing done, when the owner already has a clip with this idempotency key.
+ * Records a clip, its sessions, pins and jobs, reserves its bytes, if there is room, and tells whoever waits, in one
+ * statement: round trips are most of what a press takes. Undefined, and nothing done, when the owner already has a clip
+ * with this idempotency key.
  */
-export async function recordClip(trx: Trx, { clip, sessionIds, pins, jobs }: NewClip): Promise<Clip | undefined> {
+export async function recordClip(
+  trx: Trx,
+  { clip, sessionIds, pins, jobs, quotaBytes }: NewClip,
+): Promise<{ clip: Clip; hasRoom: boolean } | undefined> {
   const row = await trx
     .with('clip', (db) =>
       db
@@ -124,13 +131,18 @@ export async function recordClip(trx: Trx, { clip, sessionIds, pins, jobs }: New
         .columns(['clip_id', 'session_id', 'first_sequence', 'last_sequence'])
         .expression((eb) => eb.selectFrom('clip').select(['id', ...pinColumns(pins)])),
     )
+    .with('room', () => {
+      const ifNew = sql`exists (select from clip)`
+      return sql<{ user_id: string }>`(${takingRoom(clip.user_id, clip.reserved_bytes, quotaBytes, ifNew)})`
+    })
     .selectFrom('clip')
     .selectAll()
     .select([jobs.as('jobs'), notifyClip(clip.id).as('told')])
+    .select(sql<boolean>`exists (select from room)`.as('has_room'))
     .executeTakeFirst()
   if (!row) return undefined
-  const { jobs: _jobs, told: _told, ...recorded } = row
-  return recorded
+  const { jobs: _jobs, told: _told, has_room: hasRoom, ...recorded } = row
+  return { clip: recorded, hasRoom }
 }
 
 /** A row for each value; several of the same length go in step. */

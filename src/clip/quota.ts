@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { sql, type RawBuilder } from 'kysely'
 import type { Db, Trx } from '../db/connect.ts'
 import { AppError } from '../errors.ts'
 
@@ -37,13 +37,22 @@ export async function reserveQuota(trx: Trx, userId: string, bytes: number, defa
 
 /** False when there is not so much left, or the user has no row yet. */
 async function takeRoom(trx: Trx, userId: string, bytes: number, defaultLimit: number): Promise<boolean> {
-  const { numUpdatedRows } = await trx
-    .updateTable('user_quotas')
-    .set({ reserved_bytes: sql<number>`reserved_bytes + ${bytes}` })
-    .where('user_id', '=', userId)
-    .where(sql<boolean>`used_bytes + reserved_bytes + ${bytes} <= coalesce(limit_bytes, ${defaultLimit})`)
-    .executeTakeFirstOrThrow()
-  return numUpdatedRows === 1n
+  const { rows } = await takingRoom(userId, bytes, defaultLimit, sql`true`).execute(trx)
+  return rows.length === 1
+}
+
+/** The statement that reserves, if there is so much left, and returns a row if so; as a part of another, when that says so. */
+export function takingRoom(
+  userId: string,
+  bytes: number,
+  defaultLimit: number,
+  when: RawBuilder<unknown>,
+): RawBuilder<{ user_id: string }> {
+  return sql`
+    update user_quotas set reserved_bytes = reserved_bytes + ${bytes}
+    where user_id = ${userId} and used_bytes + reserved_bytes + ${bytes} <= coalesce(limit_bytes, ${defaultLimit})
+      and ${when}
+    returning user_id`
 }
 
 /** Changes what is reserved, when a clip's size becomes known (`bytes` is the difference) or it will not need it. */

@@ -3,7 +3,7 @@ import { Router, type Request, type Response } from 'express'
 import { z } from 'zod'
 import { finishClip } from '../capture/finish-clip.ts'
 import { captureClip, type CaptureDeps, type CaptureRequest } from '../capture/capture-clip.ts'
-import { listSessionsOfUser } from '../capture/load-timeline.ts'
+import { findSharedSession, listSessionsOfUser } from '../capture/load-timeline.ts'
 import type { ClipWithFile } from '../clip/clip.repo.ts'
 import type { Config } from '../config.ts'
 import { AppError } from '../errors.ts'
@@ -13,7 +13,7 @@ import { awaitClip, type AwaitDeps } from './await-clip.ts'
 import { captureBody, readPrefer, roomCaptureBody, wantedRange } from './capture-body.ts'
 import { createCaptureLimit, type CaptureLimit } from './capture-limit.ts'
 import type { Presenter } from './present.ts'
-import { requireSession } from './sessions.routes.ts'
+import { requireSessionBy } from './sessions.routes.ts'
 
 export interface CaptureRoutesDeps extends CaptureDeps, AwaitDeps {
   config: CaptureDeps['config'] & Pick<Config, 'bufferDurationMs' | 'capturesPerMinute'>
@@ -34,7 +34,7 @@ export function captureRoutes(deps: CaptureRoutesDeps): Router {
 
   router.post('/sessions/:id/clips', async (req, res) => {
     const arrivedAt = deps.now()
-    const session = await requireSession(deps.db, req.params.id)
+    const session = await requireSessionBy(findSharedSession, deps.db, req.params.id)
     const caller = callerOf(res)
     assertActsFor(caller, session.room, session.user_id)
     const body = captureBody.parse(req.body)

@@ -74,7 +74,16 @@ export function sessionRoutes(deps: SessionRoutesDeps): Router {
 
 /** Throws `not_found`. */
 export async function requireSession(db: Db, id: string): Promise<Session> {
-  const session = isOurId(id) ? await findSession(db, id) : undefined
+  return requireSessionBy(findSession, db, id)
+}
+
+/** The same, of a session with more to it. */
+export async function requireSessionBy<S extends Session>(
+  find: (db: Db, id: string) => Promise<S | undefined>,
+  db: Db,
+  id: string,
+): Promise<S> {
+  const session = isOurId(id) ? await find(db, id) : undefined
   if (!session) throw new AppError('not_found', 'there is no such session')
   return session
 }
