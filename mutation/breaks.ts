@@ -21,8 +21,8 @@ export const BREAKS: Break[] = [
     invariant: 1,
     what: 'a webhook that comes twice acts twice',
     file: 'src/webhook/receive-webhook.ts',
-    search: "if (!(await recordEvent(deps, trx, event))) return 'duplicate'",
-    replace: 'await recordEvent(deps, trx, event)',
+    search: "if (isNew !== true) return 'duplicate'",
+    replace: 'void isNew',
     tests: ['test/webhook/receive-webhook.test.ts'],
   },
   {
