@@ -10,7 +10,7 @@ import { freshBuffers, type Buffers } from './pump.ts'
 import type { Part } from './tracks.ts'
 
 /** Two of them are the memory of a download. */
-const BLOCK = 64 * 1024
+const BLOCK = 128 * 1024
 
 /** Opens the sample file of a key for reading. */
 export type OpenSample = (key: string) => Promise<FileHandle>
@@ -27,7 +27,7 @@ export class MissingSample extends Error {
 
 export type VirtualFile = Pick<Mp4File, 'head' | 'parts' | 'size'>
 
-/** The bytes `[start, end)` in blocks of at most 64 KiB, read into `buffers`. */
+/** The bytes `[start, end)` in blocks of at most 128 KiB, read into `buffers`. */
 export async function* readRange(
   file: VirtualFile,
   start: number,
